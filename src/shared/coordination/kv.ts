@@ -1,0 +1,92 @@
+/**
+ * The store port: keys, revisions, compare-and-set, leases, watch. It is low on purpose: the
+ * claim protocol stands once, above it. Two adapters (memory, etcd), one contract suite.
+ */
+
+/** Grows by one with each commit that writes. 0 as a condition means "the key is absent". */
+export type Revision = number;
+export type LeaseId = string;
+
+export interface Entry {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly modRevision: Revision;
+  /** Null when the key outlives every lease. */
+  readonly lease: LeaseId | null;
+}
+
+export interface Snapshot {
+  /** In key order, all read at `revision`. */
+  readonly entries: readonly Entry[];
+  readonly revision: Revision;
+}
+
+/** Holds when the key's last write is exactly that revision (0: the key is absent). */
+export interface Condition {
+  readonly key: string;
+  readonly modRevision: Revision;
+}
+
+export type Read = { readonly kind: 'get'; readonly key: string } | { readonly kind: 'list'; readonly prefix: string };
+export type Write =
+  | { readonly kind: 'put'; readonly key: string; readonly value: Buffer; readonly lease?: LeaseId }
+  | { readonly kind: 'delete'; readonly key: string };
+export type Operation = Read | Write;
+
+export interface Commit {
+  readonly succeeded: boolean;
+  /** The store's revision after the commit. */
+  readonly revision: Revision;
+  /** One list of entries for each read of the branch taken, in order; empty when nothing is there. */
+  readonly reads: readonly (readonly Entry[])[];
+}
+
+export type Change =
+  | { readonly kind: 'put'; readonly entry: Entry }
+  | { readonly kind: 'delete'; readonly key: string; readonly modRevision: Revision };
+
+/** `gap`: changes may have been lost (compaction, restart): take a snapshot and watch from there. */
+export type WatchEvent =
+  | { readonly kind: 'changes'; readonly changes: readonly Change[]; readonly revision: Revision }
+  | { readonly kind: 'gap' };
+
+/** What has changed after a revision. A `total` that differs from one's own count tells of deletions. */
+export interface ChangedSince {
+  readonly changed: readonly Entry[];
+  readonly total: number;
+  readonly revision: Revision;
+}
+
+export interface Lease {
+  readonly id: LeaseId;
+  /** As granted; the store may have raised what was asked. */
+  readonly ttlMs: number;
+  /**
+   * `sentAt` is monotonic and taken before sending: authority lasts until sentAt + ttlMs - margin.
+   * Throws WCH_LEASE_LOST when the lease is gone, WCH_STORE_UNAVAILABLE when nobody can tell.
+   */
+  renew(): Promise<{ readonly ttlMs: number; readonly sentAt: number }>;
+  /** Deletes the lease's keys at once. */
+  revoke(): Promise<void>;
+}
+
+export interface KeyValueStore extends AsyncDisposable {
+  snapshot(prefix: string): Promise<Snapshot>;
+  changes(prefix: string, since: Revision): Promise<ChangedSince>;
+  /**
+   * All or nothing: `then` when every condition holds, else `otherwise`. Keys of writes must be
+   * distinct. Throws WCH_STORE_LIMIT past LIMITS, WCH_STORE_UNAVAILABLE (retryable) when the
+   * outcome is unknown: read back by a nonce.
+   */
+  commit(
+    when: readonly Condition[],
+    then: readonly Operation[],
+    otherwise?: readonly Read[],
+  ): Promise<Commit>;
+  /** Changes with a revision after `after`, in order, until the signal aborts. */
+  watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  lease(ttlMs: number): Promise<Lease>;
+}
+
+/** etcd's defaults, part of the contract: the memory store enforces them too. */
+export const LIMITS = { operations: 128, requestBytes: 1.5 * 1024 * 1024 } as const;

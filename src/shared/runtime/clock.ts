@@ -1,0 +1,50 @@
+/** Time as a port. The only file that may touch `Date` and timers. */
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Wall clock, ms since the epoch. May be stepped. */
+  now(): number;
+  /** Never goes back; its origin means nothing. Fractions of a millisecond count. */
+  monotonicMs(): number;
+  /** Calls `fn` once, not before `ms` have passed. */
+  after(ms: number, fn: () => void): Timer;
+  /** Rejects with the signal's reason when it aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+class SystemTimer implements Timer {
+  readonly #handle: NodeJS.Timeout;
+
+  constructor(ms: number, fn: () => void) {
+    this.#handle = setTimeout(fn, ms);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after: (ms, fn) => new SystemTimer(ms, fn),
+  sleep: (ms, signal) => sleepOn(systemClock, ms, signal),
+};
+
+/** `Clock.sleep` in terms of `Clock.after`, for every implementation. */
+export const sleepOn = (clock: Pick<Clock, 'after'>, ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const abort = () => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = clock.after(ms, () => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    });
+    signal?.addEventListener('abort', abort, { once: true });
+  });
