@@ -77,3 +77,12 @@ export interface Result extends Verdict {
   readonly unscheduled?: boolean;
   readonly certificateExpiresAt?: number;
 }
+
+/** Why a tick that fell due was not run. */
+export const SKIP_REASONS = {
+  overlap: 'the run before was still going on',
+  catchup: 'a later tick was due already, and only the latest is caught up',
+  released: 'the check was handed back or taken away before its run ended',
+  fenced: 'the claim was lost, and the check must not run twice',
+} as const;
+export type SkipReason = keyof typeof SKIP_REASONS;

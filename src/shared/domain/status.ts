@@ -1,6 +1,6 @@
 /** The JSON shapes that a process serves and `watcher status` and `watcher self` print. */
 
-import type { Status } from './result.ts';
+import type { SkipReason, Status } from './result.ts';
 
 /** Upper bounds, in ms, read from a logarithmic histogram; null before the first run. */
 export interface Quantiles {
@@ -9,13 +9,24 @@ export interface Quantiles {
   readonly p99: number;
 }
 
+/** `pending` before the first result. */
+export type CheckStatus = Status | 'pending';
+
+/** Worst first: the order in which people want to see checks. */
+export const CHECK_STATUSES: readonly CheckStatus[] = [
+  'critical',
+  'unknown',
+  'warning',
+  'pending',
+  'ok',
+];
+
 /** One check as its worker sees it now. Times are ms since the epoch. */
 export interface CheckView {
   readonly check: string;
   readonly id: string;
   readonly jobset: string;
-  /** `pending` before the first result. */
-  readonly status: Status | 'pending';
+  readonly status: CheckStatus;
   readonly reason: string | null;
   /** Since when the status has been what it is. */
   readonly since: number | null;
@@ -26,4 +37,107 @@ export interface CheckView {
   readonly lateness: Quantiles | null;
   readonly runs: number;
   readonly skipped: number;
+}
+
+export type StatusSummary = Readonly<Record<CheckStatus, number>>;
+
+export interface StatusFilter {
+  readonly status?: CheckStatus;
+  /** In the order of the source, which stays the same while no check comes or goes. */
+  readonly offset?: number;
+  readonly limit?: number;
+}
+
+/** What a process knows of its checks. A port: a worker of 100,000 checks is read page by page. */
+export interface StatusSource {
+  checks(filter?: StatusFilter): readonly CheckView[];
+  find(key: string): CheckView | null;
+  summary(): StatusSummary;
+}
+
+/** `GET /v1/status`. */
+export interface StatusPage {
+  readonly summary: StatusSummary;
+  readonly checks: readonly CheckView[];
+  /** Offset of the next page; null on the last one. */
+  readonly next: number | null;
+}
+
+export type SelfFindingCode =
+  | 'config_errors'
+  | 'results_lost'
+  | 'claims_not_renewed'
+  | 'behind'
+  | 'event_loop'
+  | 'unaccounted';
+
+/** Something about watcher itself that needs a person. */
+export interface SelfFinding {
+  readonly code: SelfFindingCode;
+  readonly message: string;
+}
+
+/** `GET /v1/self`: how watcher itself is. Durations in ms, counts since the process started. */
+export interface SelfReport {
+  readonly status: 'ok' | 'degraded';
+  readonly findings: readonly SelfFinding[];
+  readonly process: {
+    readonly worker: string;
+    readonly version: string;
+    readonly node: string;
+    readonly pid: number;
+    readonly uptimeMs: number;
+    readonly rssBytes: number;
+  };
+  readonly checks: {
+    readonly held: number;
+    readonly scheduled: number;
+    readonly run: number;
+    readonly skipped: Readonly<Record<SkipReason, number>>;
+    readonly pending: number;
+    readonly late: number;
+  };
+  readonly results: Readonly<Record<Status, number>> & {
+    readonly written: number;
+    readonly failed: number;
+  };
+  readonly lateness: Quantiles | null;
+  readonly duration: Quantiles | null;
+  readonly runs: {
+    readonly inFlight: number;
+    readonly waiting: number;
+    readonly concurrency: number;
+  };
+  readonly eventLoop: {
+    readonly delayP99Ms: number;
+    readonly delayMaxMs: number;
+    readonly utilisation: number;
+  };
+  readonly config: {
+    readonly files: number;
+    readonly errors: number;
+    readonly warnings: number;
+    readonly fileErrors: readonly { readonly file: string; readonly code: string }[];
+  };
+  readonly heartbeatAgeMs: number;
+}
+
+export interface SelfSource {
+  self(): SelfReport;
+}
+
+/** `GET /healthz`: whether this process can run checks. */
+export interface Health {
+  readonly status: 'ok' | 'unavailable';
+  /** Null when ok. */
+  readonly reason: string | null;
+}
+
+/** What became of a reload that a person asked for. */
+export interface ReloadReport {
+  readonly checks: number;
+  readonly errors: number;
+  readonly warnings: number;
+  /** Checks whose disappearance waits for a confirmation; 0 when none does. */
+  readonly held: number;
 }

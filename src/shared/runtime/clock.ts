@@ -48,3 +48,6 @@ export const sleepOn = (clock: Pick<Clock, 'after'>, ms: number, signal?: AbortS
     });
     signal?.addEventListener('abort', abort, { once: true });
   });
+
+/** ISO 8601 in UTC, with milliseconds. */
+export const isoTime = (ms: number): string => new Date(ms).toISOString();

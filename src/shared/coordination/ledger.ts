@@ -1,0 +1,221 @@
+/**
+ * The protocol of the pool, written once, above the store port: register, claim, beat, release;
+ * what an admin writes is in publishing.ts. Each step is one compare-and-set transaction; the race that it wins stands beside it.
+ *
+ * The token of a claim is the modRevision of `own/<jobset>`. Only claims and releases write that key,
+ * so a token holds for exactly one term and grows from term to term, and each write that a worker makes
+ * about a jobset is conditional on it: a worker that was paused can change nothing, whatever it believes.
+ */
+
+import type { CheckDefinition, JobsetId } from '../domain/check.ts';
+import { WatcherError } from '../domain/errors.ts';
+import type { Beat, WorkerRecord } from '../domain/jobset.ts';
+import type { Random } from '../runtime/random.ts';
+import { decodeDefinitions } from './definitions.ts';
+import type { Keys } from './keys.ts';
+import type { Commit, Condition, Entry, KeyValueStore, Lease, Read, Revision, Write } from './kv.ts';
+import { decodeOwnership, encodeBeat, encodeOwnership, encodeWorker } from './records.ts';
+
+/** A worker's place in the pool: its record, written at `revision` under its lease. */
+export interface Registration {
+  readonly worker: WorkerRecord;
+  readonly lease: Lease;
+  readonly revision: Revision;
+}
+
+/** A right to run a jobset. */
+export interface Claim {
+  readonly jobset: JobsetId;
+  readonly token: Revision;
+  /** Of `jobset/<id>` when its definitions were read. */
+  readonly revision: Revision;
+}
+
+export interface ClaimedJobset {
+  readonly claim: Claim;
+  readonly definitions: readonly CheckDefinition[];
+}
+
+/** A jobset without an owner, as the claimant saw it. */
+export interface Vacancy {
+  readonly jobset: JobsetId;
+  /** Of `own/<id>`; 0 where the key is absent. */
+  readonly ownRevision: Revision;
+  /** Of `jobset/<id>`. */
+  readonly revision: Revision;
+}
+
+export interface BeatOutcome {
+  /** False: the registration is gone, and with it every claim. */
+  readonly registered: boolean;
+  readonly lost: readonly JobsetId[];
+}
+
+/** Leaves room for the registration's condition and for writes that ride along. */
+const CLAIMS_PER_BEAT = 120;
+
+const revisionOf = (entries: readonly Entry[] | undefined): Revision => entries?.[0]?.modRevision ?? 0;
+
+const isUnknownOutcome = (error: unknown): boolean =>
+  error instanceof WatcherError && error.code === 'WCH_STORE_UNAVAILABLE';
+
+export class Ledger {
+  readonly store: KeyValueStore;
+  readonly keys: Keys;
+  readonly #random: Random;
+
+  constructor(options: { readonly store: KeyValueStore; readonly keys: Keys; readonly random: Random }) {
+    this.store = options.store;
+    this.keys = options.keys;
+    this.#random = options.random;
+  }
+
+  /**
+   * Puts the worker's record under its lease. A worker's id is fresh with each process, so a record
+   * that is there already is this one's own, written by an attempt whose answer was lost.
+   */
+  async register(worker: WorkerRecord, lease: Lease): Promise<Registration> {
+    const key = this.keys.worker(worker.id);
+    const put: Write = { kind: 'put', key, value: encodeWorker(worker), lease: lease.id };
+    const { revision } = await this.store.commit([], [put]);
+    return { worker, lease, revision };
+  }
+
+  /**
+   * Takes a vacancy, and reads its definitions in the same transaction; null when somebody else was
+   * quicker or the jobset has changed. The races: two claimants saw the same `own` revision, and only
+   * the first write finds it; the publisher changes or deletes the jobset meanwhile, and the condition
+   * on its revision fails; this worker's lease ends meanwhile, and its registration is gone. A jobset
+   * that cannot be read is handed back and throws WCH_RECORD.
+   */
+  async claim(vacancy: Vacancy, by: Registration): Promise<ClaimedJobset | null> {
+    const { jobset } = vacancy;
+    const own = this.keys.owner(jobset);
+    const nonce = this.#random.uuid();
+    const value = encodeOwnership({ worker: by.worker.id, nonce });
+    const when = [
+      { key: own, modRevision: vacancy.ownRevision },
+      { key: this.keys.jobset(jobset), modRevision: vacancy.revision },
+      this.#isRegistered(by),
+    ];
+    const put: Write = { kind: 'put', key: own, value, lease: by.lease.id };
+    const { succeeded, reads } = await this.#settled(nonce, jobset, () =>
+      this.store.commit(when, [put, ...this.#content(jobset)], [{ kind: 'get', key: own }]),
+    );
+    return succeeded ? this.#claimed(jobset, reads) : null;
+  }
+
+  /** The jobset's content now; null when the claim has been lost or the jobset deleted. */
+  async reload(claim: Claim): Promise<ClaimedJobset | null> {
+    const { jobset, token } = claim;
+    const { succeeded, reads } = await this.store.commit([this.#holds(claim)], this.#content(jobset));
+    const revision = revisionOf(reads[1]);
+    if (!succeeded || revision === 0) return null;
+    return { claim: { jobset, token, revision }, definitions: decodeDefinitions(reads[2] ?? []) };
+  }
+
+  /**
+   * Says that the worker lives, if all that it believes to hold is still its own, and names what is
+   * not. The lease must have been renewed just before: a store may answer a renewal of a lease that
+   * has ended, and this transaction is what catches that lie.
+   */
+  async beat(by: Registration, beat: Beat, claims: readonly Claim[]): Promise<BeatOutcome> {
+    const put: Write = {
+      kind: 'put',
+      key: this.keys.beat(by.worker.id),
+      value: encodeBeat(beat),
+      lease: by.lease.id,
+    };
+    const lost: JobsetId[] = [];
+    for (let at = 0; at === 0 || at < claims.length; at += CLAIMS_PER_BEAT) {
+      const part = claims.slice(at, at + CLAIMS_PER_BEAT);
+      const outcome = await this.#beatFor(by, part, at === 0 ? [put] : []);
+      if (!outcome.registered) return { registered: false, lost: claims.map((claim) => claim.jobset) };
+      lost.push(...outcome.lost);
+    }
+    return { registered: true, lost };
+  }
+
+  /**
+   * Hands a jobset back. The race: the claim was lost meanwhile and another holds it; then its key has
+   * another revision, and nothing is written.
+   */
+  async release(claim: Claim): Promise<void> {
+    const nonce = this.#random.uuid();
+    const value = encodeOwnership({ worker: null, nonce });
+    const put: Write = { kind: 'put', key: this.keys.owner(claim.jobset), value };
+    await this.#settled(nonce, claim.jobset, () =>
+      this.store.commit([this.#holds(claim)], [put], [{ kind: 'get', key: put.key }]),
+    );
+  }
+
+  /** Tells the others not to offer this worker anything; null when the registration is gone. */
+  async announceDraining(by: Registration): Promise<Registration | null> {
+    const worker: WorkerRecord = { ...by.worker, state: 'draining' };
+    const key = this.keys.worker(worker.id);
+    const put: Write = { kind: 'put', key, value: encodeWorker(worker), lease: by.lease.id };
+    const { succeeded, revision } = await this.store.commit([this.#isRegistered(by)], [put]);
+    return succeeded ? { worker, lease: by.lease, revision } : null;
+  }
+
+  async #beatFor(by: Registration, claims: readonly Claim[], writes: Write[]): Promise<BeatOutcome> {
+    const gets = claims.map((claim): Read => ({ kind: 'get', key: this.keys.owner(claim.jobset) }));
+    const registration: Read = { kind: 'get', key: this.keys.worker(by.worker.id) };
+    const when = [this.#isRegistered(by), ...claims.map((claim) => this.#holds(claim))];
+    const { succeeded, reads } = await this.store.commit(when, writes, [registration, ...gets]);
+    if (succeeded) return { registered: true, lost: [] };
+    const lost = claims.filter((claim, i) => revisionOf(reads[i + 1]) !== claim.token);
+    return {
+      registered: revisionOf(reads[0]) === by.revision,
+      lost: lost.map((claim) => claim.jobset),
+    };
+  }
+
+  /**
+   * The outcome of a commit that puts `own/<jobset>` with a nonce. When the answer was lost, or says
+   * no because the store's client sent it twice, the key itself tells: our nonce there means that it
+   * was written, and what was read with it is read again.
+   */
+  async #settled(nonce: string, jobset: JobsetId, send: () => Promise<Commit>): Promise<Commit> {
+    try {
+      const sent = await send();
+      if (sent.succeeded || !hasNonce(sent.reads[0], nonce)) return sent;
+    } catch (error) {
+      if (!isUnknownOutcome(error)) throw error;
+    }
+    const back = await this.store.commit([], this.#content(jobset));
+    return { ...back, succeeded: hasNonce(back.reads[0], nonce) };
+  }
+
+  async #claimed(jobset: JobsetId, reads: Commit['reads']): Promise<ClaimedJobset> {
+    const claim = { jobset, token: revisionOf(reads[0]), revision: revisionOf(reads[1]) };
+    try {
+      return { claim, definitions: decodeDefinitions(reads[2] ?? []) };
+    } catch (error) {
+      await this.release(claim);
+      throw error;
+    }
+  }
+
+  /** Owner, record and definitions, in this order. */
+  #content(jobset: JobsetId): Read[] {
+    return [
+      { kind: 'get', key: this.keys.owner(jobset) },
+      { kind: 'get', key: this.keys.jobset(jobset) },
+      { kind: 'list', prefix: this.keys.definitions(jobset) },
+    ];
+  }
+
+  #holds(claim: Claim): Condition {
+    return { key: this.keys.owner(claim.jobset), modRevision: claim.token };
+  }
+
+  #isRegistered(by: Registration): Condition {
+    return { key: this.keys.worker(by.worker.id), modRevision: by.revision };
+  }
+}
+
+const hasNonce = (entries: readonly Entry[] | undefined, nonce: string): boolean => {
+  const entry = entries?.[0];
+  return entry !== undefined && decodeOwnership(entry).nonce === nonce;
+};

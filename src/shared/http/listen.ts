@@ -1,0 +1,59 @@
+/** Where a process may listen: loopback as it likes, anywhere else only with TLS and a token. */
+
+import { BlockList, isIP } from 'node:net';
+import { WatcherError } from '../domain/errors.ts';
+
+export interface ListenAddress {
+  /** A name, or an IP without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TlsFiles {
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** IANA knows 9464 as the port of Prometheus exporters by OpenTelemetry. */
+export const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 9464 };
+
+/** `HOST:PORT`, `[IPv6]:PORT`, `:PORT` or `PORT`, the latter two on 127.0.0.1. Throws WCH_SETTINGS. */
+export function parseListen(text: string): ListenAddress {
+  const match = /^(?:(?:\[(?<ipv6>[0-9a-f:.]+)\]|(?<name>[^\s:[\]/]*)):)?(?<port>\d{1,5})$/i.exec(
+    text,
+  );
+  const { ipv6, name, port } = match?.groups ?? {};
+  const host = ipv6 ?? (name || DEFAULT_LISTEN.host);
+  const valid =
+    port !== undefined && Number(port) <= 65_535 && (ipv6 === undefined || isIP(ipv6) === 6);
+  if (valid) return { host, port: Number(port) };
+  throw new WatcherError('WCH_SETTINGS', `listen: '${text}' is not HOST:PORT`);
+}
+
+/** Throws WCH_SETTINGS where other machines could speak to this process unasked and unheard. */
+export function refuseExposed(
+  listen: ListenAddress,
+  protection: { readonly tls?: TlsFiles | undefined; readonly token?: string | undefined },
+): void {
+  if (isLoopback(listen.host)) return;
+  if (protection.tls !== undefined && protection.token !== undefined) return;
+  throw new WatcherError(
+    'WCH_SETTINGS',
+    `listen: ${formatAddress(listen)} is reachable from other machines, which needs both listen_tls and listen_token; without them watcher only listens on loopback`,
+  );
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** `localhost` or a loopback IP; any other name may resolve to anything. */
+export const isLoopback = (host: string): boolean => {
+  const family = isIP(host);
+  if (family === 0) return host.toLowerCase() === 'localhost';
+  return LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
+};
+
+export const formatAddress = ({ host, port }: ListenAddress): string =>
+  isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;

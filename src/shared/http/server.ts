@@ -1,0 +1,122 @@
+/** The one listener of a process: routes of the roles → **server**. The only importer of fastify. */
+
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyServerOptions } from 'fastify';
+import { WatcherError } from '../domain/errors.ts';
+import type { Log } from '../runtime/log.ts';
+import { refusalOf } from './guard.ts';
+import { formatAddress, type ListenAddress, refuseExposed, type TlsFiles } from './listen.ts';
+import { problem, type Route, type RouteReply } from './route.ts';
+
+export interface HttpServerOptions {
+  /** With a port that is taken, the next free one of the 20 above it. */
+  readonly listen: ListenAddress;
+  readonly routes: readonly Route[];
+  readonly log: Log;
+  readonly tls?: TlsFiles;
+  /** Bearer token that every route but the open ones asks for. */
+  readonly token?: string;
+}
+
+export interface HttpServer extends AsyncDisposable {
+  /** `http://127.0.0.1:9464`. */
+  readonly url: string;
+  readonly address: ListenAddress;
+}
+
+const PORTS_TRIED = 20;
+const BODY_BYTES = 1024 * 1024;
+/** For the headers, and for the whole request: nobody holds a connection open by being slow. */
+const REQUEST_MS = 10_000;
+const CONNECTIONS = 512;
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+};
+
+/** Throws WCH_SETTINGS where the address may not be listened on, or cannot. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { listen, tls, token } = options;
+  refuseExposed(listen, { tls, token });
+  const app = await build(options);
+  const port = await listenOn(app, listen);
+  const address = { host: listen.host, port };
+  return {
+    address,
+    url: `${tls === undefined ? 'http' : 'https'}://${formatAddress(address)}`,
+    [Symbol.asyncDispose]: () => app.close(),
+  };
+}
+
+async function build({ routes, log, tls, token }: HttpServerOptions): Promise<FastifyInstance> {
+  const { fastify } = await import('fastify');
+  const settings: FastifyServerOptions & { http: object } = {
+    bodyLimit: BODY_BYTES,
+    requestTimeout: REQUEST_MS,
+    forceCloseConnections: true,
+    http: { headersTimeout: REQUEST_MS, connectionsCheckingInterval: 1000 },
+  };
+  const app = fastify(tls === undefined ? settings : { ...settings, https: { ...tls } });
+  app.server.maxConnections = CONNECTIONS;
+  guard(app, routes, token ?? null);
+  answerErrors(app, log);
+  for (const route of routes) {
+    app.route<{ Querystring: Record<string, string> }>({
+      method: route.method,
+      url: route.path,
+      handler: async ({ query }, reply) => send(reply, await route.handle({ query })),
+    });
+  }
+  return app;
+}
+
+function guard(app: FastifyInstance, routes: readonly Route[], token: string | null): void {
+  const open = new Set(routes.filter((route) => route.open).map((route) => route.path));
+  app.addHook('onRequest', async ({ method, headers, routeOptions }, reply) => {
+    reply.headers(HEADERS);
+    const { host, origin, authorization } = headers;
+    const isOpen = open.has(routeOptions.url ?? '');
+    const refusal = refusalOf({ method, host, origin, authorization, open: isOpen }, token);
+    return refusal === null ? undefined : send(reply, refusal);
+  });
+}
+
+/** What goes wrong inside is logged; the caller learns only that it did. */
+function answerErrors(app: FastifyInstance, log: Log): void {
+  app.setNotFoundHandler((_, reply) =>
+    send(reply, problem(404, 'not_found', 'there is no such route')),
+  );
+  app.setErrorHandler<Error & { code?: string; statusCode?: number }>((err, request, reply) => {
+    const status = err.statusCode ?? 500;
+    if (status < 500) return send(reply, problem(status, err.code ?? 'bad_request', err.message));
+    log.error('a request failed', { path: request.routeOptions.url, err });
+    return send(reply, problem(500, 'internal', 'watcher could not answer; its log says why'));
+  });
+}
+
+const send = (reply: FastifyReply, { status = 200, body, contentType }: RouteReply): FastifyReply =>
+  reply
+    .code(status)
+    .type(
+      typeof body === 'string' ? (contentType ?? 'text/plain; charset=utf-8') : 'application/json',
+    )
+    .send(body);
+
+/** The port that was free: the one asked for or, if others have it, the next. */
+async function listenOn(app: FastifyInstance, { host, port }: ListenAddress): Promise<number> {
+  for (let tried = 0; ; tried++) {
+    try {
+      await app.listen({ host, port: port + tried });
+      return (app.server.address() as AddressInfo).port;
+    } catch (cause) {
+      if (isTaken(cause) && tried < PORTS_TRIED) continue;
+      const where = formatAddress({ host, port });
+      throw new WatcherError('WCH_SETTINGS', `listen: cannot listen on ${where}`, { cause });
+    }
+  }
+}
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DueQueue } from '../../../src/worker/due-queue.ts';
+
+const drained = (queue: DueQueue): [slot: number, due: number][] => {
+  const order: [number, number][] = [];
+  while (queue.size > 0) {
+    order.push([queue.first, queue.earliest]);
+    queue.remove(queue.first);
+  }
+  return order;
+};
+
+describe('DueQueue', () => {
+  it('says that nothing is due when it is empty', () => {
+    const queue = new DueQueue();
+    expect([queue.first, queue.earliest, queue.size]).toEqual([-1, Number.POSITIVE_INFINITY, 0]);
+  });
+
+  it('moves a slot whose due time is set again', () => {
+    const queue = new DueQueue();
+    queue.set(1, 10);
+    queue.set(2, 20);
+    queue.set(1, 30);
+    expect(drained(queue)).toEqual([
+      [2, 20],
+      [1, 30],
+    ]);
+  });
+
+  it('takes a slot out that never comes due', () => {
+    const queue = new DueQueue();
+    queue.set(1, 10);
+    queue.set(1, Number.POSITIVE_INFINITY);
+    expect([queue.size, queue.dueOf(1)]).toEqual([0, Number.POSITIVE_INFINITY]);
+  });
+
+  it('agrees with a sorted list over any sequence of sets and removals', () => {
+    const step = fc.record({
+      slot: fc.nat(200),
+      due: fc.option(fc.nat(1_000), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+        const queue = new DueQueue();
+        const model = new Map<number, number>();
+        for (const { slot, due } of steps) {
+          if (due === undefined) {
+            queue.remove(slot);
+            model.delete(slot);
+          } else {
+            queue.set(slot, due);
+            model.set(slot, due);
+          }
+          expect(queue.size).toBe(model.size);
+          expect(queue.earliest).toBe(Math.min(...model.values()));
+        }
+        const order = drained(queue);
+        expect(order.map(([, due]) => due)).toEqual([...model.values()].sort((a, b) => a - b));
+        expect(new Map(order)).toEqual(model);
+      }),
+    );
+  });
+});
