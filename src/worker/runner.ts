@@ -27,6 +27,8 @@ export interface RunnerOptions {
   readonly worker: string;
   /** Called once for each result, in the order in which runs end; must not throw. */
   readonly onResult: (result: Result, transition: Transition | null) => void;
+  /** Most targets began to fail at once, so the network here is at fault, or that is over. */
+  readonly onSuspicion: (change: 'entered' | 'left') => void;
 }
 
 interface Run {
@@ -163,7 +165,7 @@ export class Runner {
     const plan = table.plan[slot];
     if (!plan) return;
     const at = clock.now();
-    const { state, verdict, transition } = fold(table.state(slot), this.#verdict(run, plan, observation, at), {
+    const { state, verdict, transition } = fold(table.state(slot), this.#verdict(run, plan, observation), {
       failAfter: plan.spec.failAfter,
       at,
     });
@@ -200,18 +202,26 @@ export class Runner {
     );
   }
 
-  #verdict(run: Run, plan: Plan, observation: Observation, at: number): Verdict {
-    const failed = observation.kind === 'failure' && isNetworkLevel(observation.code);
-    this.#witness.record(run.host, at, failed);
+  #verdict(run: Run, plan: Plan, observation: Observation): Verdict {
+    const suspects = this.#testify(run, observation);
     if (observation.kind === 'failure') {
       const verdict = failureVerdict(observation);
-      return failed && this.#witness.suspects(at) ? suspended(verdict) : verdict;
+      return suspects ? suspended(verdict) : verdict;
     }
     try {
       return plan.judge(observation);
     } catch (error) {
       return defect(error);
     }
+  }
+
+  /** True when the run failed in a way that tells more of the network here than of its target. */
+  #testify(run: Run, observation: Observation): boolean {
+    const at = this.#options.clock.monotonicMs();
+    const failed = observation.kind === 'failure' && isNetworkLevel(observation.code);
+    const change = this.#witness.record(run.host, at, failed);
+    if (change) this.#options.onSuspicion(change);
+    return failed && this.#witness.suspects(at);
   }
 
   /** The run has ended with a result. */

@@ -28,7 +28,9 @@ process.exit(0);
 
 function poolFor({ port, certificate }: TargetLoad): Pool {
   const secure = certificate !== '';
-  const connect = secure ? { secureContext: createSecureContext({ ca: certificate }), maxCachedSessions: 0 } : {};
+  const connect = secure
+    ? { secureContext: createSecureContext({ ca: certificate }), maxCachedSessions: 0 }
+    : {};
   return new Pool(`${secure ? 'https' : 'http'}://127.0.0.1:${port}`, {
     connections: secure || load.pace.kind === 'paced' ? 128 : load.pace.inFlight,
     allowH2: false,
@@ -44,7 +46,9 @@ function again(): void {
 /** Open loop with the arrivals of checks whose offsets are spread at random over a minute. */
 function arriveAt(perSecond: number): void {
   const count = perSecond * 60;
-  const offsets = Float64Array.from({ length: count }, () => Math.floor(Math.random() * 60_000)).sort();
+  const offsets = Float64Array.from({ length: count }, () =>
+    Math.floor(Math.random() * 60_000),
+  ).sort();
   const began = performance.now();
   let next = 0;
   const step = () => {
@@ -63,6 +67,7 @@ function dispatch(then: () => void): void {
   const chunks: Buffer[] = [];
   pool.dispatch(request, {
     onRequestStart() {},
+    onResponseStart() {},
     onResponseData(_controller, chunk) {
       chunks.push(chunk);
     },

@@ -36,7 +36,11 @@ export async function measureWindow(span: Span, checksDone: () => number): Promi
 
 /** Runs a script of this folder in a process of its own; its last line of output is the answer. */
 export async function inChild<Answer>(script: string, options: object): Promise<Answer> {
-  const command = [process.execPath, path.join(import.meta.dirname, script), JSON.stringify(options)];
+  const command = [
+    process.execPath,
+    path.join(import.meta.dirname, script),
+    JSON.stringify(options),
+  ];
   const output = await outputOf(command);
   return JSON.parse(output.slice(output.lastIndexOf('\n') + 1)) as Answer;
 }

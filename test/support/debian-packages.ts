@@ -79,7 +79,11 @@ async function unpack(packages: readonly string[], file: string, root: string): 
   }
 }
 
-async function firstThatHolds(packages: readonly string[], file: string, root: string): Promise<string> {
+async function firstThatHolds(
+  packages: readonly string[],
+  file: string,
+  root: string,
+): Promise<string> {
   const failures: unknown[] = [];
   for (const name of packages) {
     await download([name], root).catch((error: unknown) => failures.push(error));
@@ -108,7 +112,11 @@ async function download(names: readonly string[], root: string): Promise<void> {
 }
 
 /** The machine's own package lists if they serve, else lists of our own, which need no root. */
-async function apt(command: 'apt-get' | 'apt-cache', args: readonly string[], cwd = CACHE): Promise<string> {
+async function apt(
+  command: 'apt-get' | 'apt-cache',
+  args: readonly string[],
+  cwd = CACHE,
+): Promise<string> {
   try {
     return (await run(command, args, { cwd })).stdout;
   } catch {
@@ -141,4 +149,5 @@ const isExecutable = (file: string): Promise<boolean> =>
     () => false,
   );
 
-const firstLineOf = (cause: unknown): string => String(cause instanceof Error ? cause.message : cause).split('\n')[0] ?? '';
+const firstLineOf = (cause: unknown): string =>
+  String(cause instanceof Error ? cause.message : cause).split('\n')[0] ?? '';

@@ -9,7 +9,7 @@
  * time.
  */
 
-import { sleepOn, type Clock, type Timer } from '../../src/shared/runtime/clock.ts';
+import { type Clock, sleepOn, type Timer } from '../../src/shared/runtime/clock.ts';
 
 class ManualTimer implements Timer {
   readonly dueAt: number;
@@ -92,7 +92,8 @@ export class ManualClock implements Clock {
     await settled();
     while (!isDone) {
       const next = this.#heap[0];
-      if (next === undefined || next.dueAt > limit) throw new Error(`not done within ${limitMs} ms of virtual time`);
+      if (next === undefined || next.dueAt > limit)
+        throw new Error(`not done within ${limitMs} ms of virtual time`);
       await this.advance(Math.max(0, next.dueAt - this.#elapsedMs));
     }
     return promise;

@@ -46,7 +46,10 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx | nu
  * One process, no master: one worker is what the benchmarks ask for. All paths are inside the
  * folder, so it needs no rights; as root it would change its user, which a user namespace refuses.
  */
-const configurationOf = (port: number, { keepAlive = '75s', tls = false }: NginxOptions): string => `
+const configurationOf = (
+  port: number,
+  { keepAlive = '75s', tls = false }: NginxOptions,
+): string => `
 daemon off;
 master_process off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
@@ -71,8 +74,24 @@ http {
 async function makeCertificate(folder: string): Promise<string> {
   const file = path.join(folder, 'cert.pem');
   await outputOf([
-    ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-    ...['-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+    ...[
+      'openssl',
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+    ],
+    ...[
+      '-days',
+      '2',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost,IP:127.0.0.1',
+    ],
     ...['-keyout', path.join(folder, 'key.pem'), '-out', file],
   ]);
   return readFile(file, 'utf8');

@@ -36,7 +36,10 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-export function startProcess(command: readonly string[], options: StartOptions = {}): RunningProcess {
+export function startProcess(
+  command: readonly string[],
+  options: StartOptions = {},
+): RunningProcess {
   const [file = '', ...args] = command;
   const child = spawn(file, args, {
     cwd: options.cwd,
@@ -80,11 +83,16 @@ async function* linesOf(child: ChildProcess): AsyncIterableIterator<string> {
 }
 
 /** Runs to the end; throws with what it said on stderr when it fails. */
-export async function outputOf(command: readonly string[], options: StartOptions = {}): Promise<string> {
+export async function outputOf(
+  command: readonly string[],
+  options: StartOptions = {},
+): Promise<string> {
   await using child = startProcess(command, options);
-  const lines = await Array.fromAsync(child.lines);
+  const lines: string[] = [];
+  for await (const line of child.lines) lines.push(line);
   const { code, signal } = await child.exited;
-  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code ?? signal}: ${child.stderr()}`);
+  if (code !== 0)
+    throw new Error(`${command.join(' ')} ended with ${code ?? signal}: ${child.stderr()}`);
   return lines.join('\n');
 }
 
@@ -104,7 +112,8 @@ export interface Memory {
 
 export async function memoryOf(pid: number): Promise<Memory> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const bytes = (field: string) => 1024 * Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
+  const bytes = (field: string) =>
+    1024 * Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
   return { rssBytes: bytes('VmRSS'), peakBytes: bytes('VmHWM') };
 }
 

@@ -74,7 +74,10 @@ export const decodeDefinitions = (chunks: readonly Entry[]): CheckDefinition[] =
 const readChunk = (entry: Entry): Chunk => {
   const record = parseRecord(entry.key, inflate(entry)) as unknown as Chunk;
   if (record.kind === 'check') return record;
-  throw new WatcherError('WCH_RECORD', `${entry.key} holds jobs of a kind that this watcher does not know`);
+  throw new WatcherError(
+    'WCH_RECORD',
+    `${entry.key} holds jobs of a kind that this watcher does not know`,
+  );
 };
 
 const inflate = (entry: Entry): string => {

@@ -37,7 +37,9 @@ export class Fence {
   }
 
   /** Renews by `renew`, and opens the fence, counted from before the request was sent. */
-  async extend(renew: () => Promise<{ readonly ttlMs: number; readonly sentAt: number }>): Promise<void> {
+  async extend(
+    renew: () => Promise<{ readonly ttlMs: number; readonly sentAt: number }>,
+  ): Promise<void> {
     const wallAt = this.#clock.now();
     const { ttlMs, sentAt } = await renew();
     this.#wallAt = wallAt;

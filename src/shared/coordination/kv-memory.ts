@@ -85,7 +85,8 @@ export class MemoryStore implements KeyValueStore {
       if (next < this.#history.first) return yield { kind: 'gap' };
       const read = this.#history.read(next, prefix, EVENT_CHANGES);
       next = read.next;
-      if (read.changes.length > 0) yield { kind: 'changes', changes: read.changes, revision: next - 1 };
+      if (read.changes.length > 0)
+        yield { kind: 'changes', changes: read.changes, revision: next - 1 };
       else await this.#nextCommit(signal);
     }
   }

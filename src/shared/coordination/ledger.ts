@@ -7,13 +7,23 @@
  * about a jobset is conditional on it: a worker that was paused can change nothing, whatever it believes.
  */
 
-import type { CheckDefinition, JobsetId } from '../domain/check.ts';
+import type { CheckDefinition, JobsetId, WorkerId } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
 import type { Beat, WorkerRecord } from '../domain/jobset.ts';
 import type { Random } from '../runtime/random.ts';
+import { isUnavailable } from './backoff.ts';
 import { decodeDefinitions } from './definitions.ts';
 import type { Keys } from './keys.ts';
-import type { Commit, Condition, Entry, KeyValueStore, Lease, Read, Revision, Write } from './kv.ts';
+import type {
+  Commit,
+  Condition,
+  Entry,
+  KeyValueStore,
+  Lease,
+  Read,
+  Revision,
+  Write,
+} from './kv.ts';
 import { decodeOwnership, encodeBeat, encodeOwnership, encodeWorker } from './records.ts';
 
 /** A worker's place in the pool: its record, written at `revision` under its lease. */
@@ -36,35 +46,46 @@ export interface ClaimedJobset {
   readonly definitions: readonly CheckDefinition[];
 }
 
-/** A jobset without an owner, as the claimant saw it. */
-export interface Vacancy {
-  readonly jobset: JobsetId;
-  /** Of `own/<id>`; 0 where the key is absent. */
-  readonly ownRevision: Revision;
-  /** Of `jobset/<id>`. */
+/** A jobset as somebody sees it: a watch late at times, a transaction as it is. */
+export interface Sight {
+  /** Of `jobset/<id>`; 0 when there is none. */
   readonly revision: Revision;
+  /** Of `own/<id>`; 0 when there is none. */
+  readonly ownRevision: Revision;
+  /** Null when nobody holds it. */
+  readonly owner: WorkerId | null;
+  /** The store's revision at which the owner was seen. */
+  readonly at: Revision;
 }
+
+/** `claimed: null` comes with what stood in the way. */
+export type ClaimOutcome =
+  | { readonly claimed: ClaimedJobset }
+  | { readonly claimed: null; readonly sight: Sight };
 
 export interface BeatOutcome {
   /** False: the registration is gone, and with it every claim. */
   readonly registered: boolean;
-  readonly lost: readonly JobsetId[];
+  /** Those of the given claims that are somebody else's or nobody's now. */
+  readonly lost: readonly Claim[];
 }
 
 /** Leaves room for the registration's condition and for writes that ride along. */
 const CLAIMS_PER_BEAT = 120;
 
-const revisionOf = (entries: readonly Entry[] | undefined): Revision => entries?.[0]?.modRevision ?? 0;
-
-const isUnknownOutcome = (error: unknown): boolean =>
-  error instanceof WatcherError && error.code === 'WCH_STORE_UNAVAILABLE';
+const revisionOf = (entries: readonly Entry[] | undefined): Revision =>
+  entries?.[0]?.modRevision ?? 0;
 
 export class Ledger {
   readonly store: KeyValueStore;
   readonly keys: Keys;
   readonly #random: Random;
 
-  constructor(options: { readonly store: KeyValueStore; readonly keys: Keys; readonly random: Random }) {
+  constructor(options: {
+    readonly store: KeyValueStore;
+    readonly keys: Keys;
+    readonly random: Random;
+  }) {
     this.store = options.store;
     this.keys = options.keys;
     this.#random = options.random;
@@ -82,33 +103,40 @@ export class Ledger {
   }
 
   /**
-   * Takes a vacancy, and reads its definitions in the same transaction; null when somebody else was
-   * quicker or the jobset has changed. The races: two claimants saw the same `own` revision, and only
-   * the first write finds it; the publisher changes or deletes the jobset meanwhile, and the condition
-   * on its revision fails; this worker's lease ends meanwhile, and its registration is gone. A jobset
-   * that cannot be read is handed back and throws WCH_RECORD.
+   * Takes a jobset that nobody holds, and reads its definitions in the same transaction. The races: two
+   * claimants saw the same `own` revision, and only the first write finds it; the publisher changes or
+   * deletes the jobset meanwhile, and the condition on its revision fails; this worker's lease ends
+   * meanwhile, and its registration is gone: WCH_LEASE_LOST. A jobset that cannot be read is handed
+   * back and throws WCH_RECORD.
    */
-  async claim(vacancy: Vacancy, by: Registration): Promise<ClaimedJobset | null> {
-    const { jobset } = vacancy;
+  async claim(jobset: JobsetId, seen: Sight, by: Registration): Promise<ClaimOutcome> {
     const own = this.keys.owner(jobset);
     const nonce = this.#random.uuid();
     const value = encodeOwnership({ worker: by.worker.id, nonce });
     const when = [
-      { key: own, modRevision: vacancy.ownRevision },
-      { key: this.keys.jobset(jobset), modRevision: vacancy.revision },
+      { key: own, modRevision: seen.ownRevision },
+      { key: this.keys.jobset(jobset), modRevision: seen.revision },
       this.#isRegistered(by),
     ];
     const put: Write = { kind: 'put', key: own, value, lease: by.lease.id };
-    const { succeeded, reads } = await this.#settled(nonce, jobset, () =>
-      this.store.commit(when, [put, ...this.#content(jobset)], [{ kind: 'get', key: own }]),
+    const content = this.#content(jobset);
+    const settled = await this.#settled(nonce, jobset, () =>
+      this.store.commit(when, [put, ...content], content.slice(0, 2)),
     );
-    return succeeded ? this.#claimed(jobset, reads) : null;
+    if (settled.succeeded) return { claimed: await this.#claimed(jobset, settled.reads) };
+    const sight = sightOf(settled);
+    const isAsSeen = sight.ownRevision === seen.ownRevision && sight.revision === seen.revision;
+    if (!isAsSeen) return { claimed: null, sight };
+    throw new WatcherError('WCH_LEASE_LOST', `${by.worker.id} is no longer registered`);
   }
 
   /** The jobset's content now; null when the claim has been lost or the jobset deleted. */
   async reload(claim: Claim): Promise<ClaimedJobset | null> {
     const { jobset, token } = claim;
-    const { succeeded, reads } = await this.store.commit([this.#holds(claim)], this.#content(jobset));
+    const { succeeded, reads } = await this.store.commit(
+      [this.#holds(claim)],
+      this.#content(jobset),
+    );
     const revision = revisionOf(reads[1]);
     if (!succeeded || revision === 0) return null;
     return { claim: { jobset, token, revision }, definitions: decodeDefinitions(reads[2] ?? []) };
@@ -126,11 +154,11 @@ export class Ledger {
       value: encodeBeat(beat),
       lease: by.lease.id,
     };
-    const lost: JobsetId[] = [];
+    const lost: Claim[] = [];
     for (let at = 0; at === 0 || at < claims.length; at += CLAIMS_PER_BEAT) {
       const part = claims.slice(at, at + CLAIMS_PER_BEAT);
       const outcome = await this.#beatFor(by, part, at === 0 ? [put] : []);
-      if (!outcome.registered) return { registered: false, lost: claims.map((claim) => claim.jobset) };
+      if (!outcome.registered) return outcome;
       lost.push(...outcome.lost);
     }
     return { registered: true, lost };
@@ -158,17 +186,19 @@ export class Ledger {
     return succeeded ? { worker, lease: by.lease, revision } : null;
   }
 
-  async #beatFor(by: Registration, claims: readonly Claim[], writes: Write[]): Promise<BeatOutcome> {
+  async #beatFor(
+    by: Registration,
+    claims: readonly Claim[],
+    writes: Write[],
+  ): Promise<BeatOutcome> {
     const gets = claims.map((claim): Read => ({ kind: 'get', key: this.keys.owner(claim.jobset) }));
     const registration: Read = { kind: 'get', key: this.keys.worker(by.worker.id) };
     const when = [this.#isRegistered(by), ...claims.map((claim) => this.#holds(claim))];
     const { succeeded, reads } = await this.store.commit(when, writes, [registration, ...gets]);
     if (succeeded) return { registered: true, lost: [] };
     const lost = claims.filter((claim, i) => revisionOf(reads[i + 1]) !== claim.token);
-    return {
-      registered: revisionOf(reads[0]) === by.revision,
-      lost: lost.map((claim) => claim.jobset),
-    };
+    // By the lease, not by the revision: announcing a drain writes the record anew.
+    return { registered: reads[0]?.[0]?.lease === by.lease.id, lost };
   }
 
   /**
@@ -181,7 +211,7 @@ export class Ledger {
       const sent = await send();
       if (sent.succeeded || !hasNonce(sent.reads[0], nonce)) return sent;
     } catch (error) {
-      if (!isUnknownOutcome(error)) throw error;
+      if (!isUnavailable(error)) throw error;
     }
     const back = await this.store.commit([], this.#content(jobset));
     return { ...back, succeeded: hasNonce(back.reads[0], nonce) };
@@ -218,4 +248,24 @@ export class Ledger {
 const hasNonce = (entries: readonly Entry[] | undefined, nonce: string): boolean => {
   const entry = entries?.[0];
   return entry !== undefined && decodeOwnership(entry).nonce === nonce;
+};
+
+/** Of a transaction that read the owner and then the jobset. */
+const sightOf = ({ reads, revision }: Commit): Sight => {
+  const own = reads[0]?.[0];
+  return {
+    revision: revisionOf(reads[1]),
+    ownRevision: own?.modRevision ?? 0,
+    owner: own ? ownerIn(own) : null,
+    at: revision,
+  };
+};
+
+/** Who holds the jobset, says its `own` key; a record that only a newer watcher can read is held. */
+export const ownerIn = (own: Entry): WorkerId | null => {
+  try {
+    return decodeOwnership(own).worker;
+  } catch {
+    return 'unreadable' as WorkerId;
+  }
 };

@@ -64,7 +64,8 @@ export class Publishing {
       { kind: 'put', key: this.#keys.jobset(id), value: encodeJobset(jobset) },
       ...chunks.map((value, i): Write => ({ kind: 'put', key: this.#keys.chunk(id, i), value })),
     ];
-    for (let i = chunks.length; i < (old?.jobset.chunks ?? 0); i += 1) writes.push(this.#dropChunk(id, i));
+    for (let i = chunks.length; i < (old?.jobset.chunks ?? 0); i += 1)
+      writes.push(this.#dropChunk(id, i));
     return this.#commit(id, old, writes, term);
   }
 
@@ -82,7 +83,12 @@ export class Publishing {
     return this.#commit(id, { jobset, revision }, writes, term);
   }
 
-  async #commit(id: JobsetId, old: Published | null, writes: Write[], term: Term): Promise<boolean> {
+  async #commit(
+    id: JobsetId,
+    old: Published | null,
+    writes: Write[],
+    term: Term,
+  ): Promise<boolean> {
     const unchanged = { key: this.#keys.jobset(id), modRevision: old?.revision ?? 0 };
     const { succeeded } = await this.#store.commit([term.condition, unchanged], writes);
     return succeeded;

@@ -35,7 +35,10 @@ const decode = <T>(entry: Entry): Stored<T> => {
 };
 
 export const encodeJobset = ({ id: _, ...stored }: Jobset): Buffer => encode(stored);
-export const decodeJobset = (id: JobsetId, entry: Entry): Jobset => ({ id, ...decode<Jobset>(entry) });
+export const decodeJobset = (id: JobsetId, entry: Entry): Jobset => ({
+  id,
+  ...decode<Jobset>(entry),
+});
 
 export const encodeWorker = ({ id: _, ...stored }: WorkerRecord): Buffer => encode(stored);
 export const decodeWorker = (id: WorkerId, entry: Entry): WorkerRecord => ({
@@ -47,3 +50,5 @@ export const encodeBeat = (beat: Beat): Buffer => encode(beat);
 
 export const encodeOwnership = (ownership: Ownership): Buffer => encode(ownership);
 export const decodeOwnership = (entry: Entry): Ownership => decode<Ownership>(entry);
+
+export const encodeLeader = (leader: { readonly id: string }): Buffer => encode(leader);

@@ -55,6 +55,12 @@ export const METRICS = {
     labels: NONE,
     help: 'Ticks that are due and neither finished nor skipped yet',
   },
+  'watcher.checks.unaccounted': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: NONE,
+    help: 'scheduled - run - skipped - pending; anything but 0 is a defect of watcher',
+  },
   'watcher.checks.late': {
     kind: 'counter',
     unit: 'count',
@@ -108,6 +114,12 @@ export const METRICS = {
     unit: 'count',
     labels: NONE,
     help: 'Places for runs, the setting concurrency',
+  },
+  'watcher.network.suspected': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: NONE,
+    help: '1 while most targets fail at once, so that their failures are unknown, not critical',
   },
   'watcher.connections.met_closed': {
     kind: 'counter',

@@ -1,7 +1,9 @@
 /** The one listener of a process: routes of the roles → **server**. The only importer of fastify. */
 
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { FastifyInstance, FastifyReply, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { WatcherError } from '../domain/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { refusalOf } from './guard.ts';
@@ -27,7 +29,11 @@ export interface HttpServer extends AsyncDisposable {
 const PORTS_TRIED = 20;
 const BODY_BYTES = 1024 * 1024;
 /** For the headers, and for the whole request: nobody holds a connection open by being slow. */
-const REQUEST_MS = 10_000;
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1000,
+};
 const CONNECTIONS = 512;
 
 const HEADERS = {
@@ -52,13 +58,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
 async function build({ routes, log, tls, token }: HttpServerOptions): Promise<FastifyInstance> {
   const { fastify } = await import('fastify');
-  const settings: FastifyServerOptions & { http: object } = {
+  const app = fastify({
     bodyLimit: BODY_BYTES,
-    requestTimeout: REQUEST_MS,
     forceCloseConnections: true,
-    http: { headersTimeout: REQUEST_MS, connectionsCheckingInterval: 1000 },
-  };
-  const app = fastify(tls === undefined ? settings : { ...settings, https: { ...tls } });
+    serverFactory: (handler) =>
+      tls === undefined
+        ? createHttpServer(TIMEOUTS, handler)
+        : createHttpsServer({ ...TIMEOUTS, ...tls }, handler),
+  });
   app.server.maxConnections = CONNECTIONS;
   guard(app, routes, token ?? null);
   answerErrors(app, log);

@@ -35,7 +35,11 @@ export const systemClock: Clock = {
 };
 
 /** `Clock.sleep` in terms of `Clock.after`, for every implementation. */
-export const sleepOn = (clock: Pick<Clock, 'after'>, ms: number, signal?: AbortSignal): Promise<void> =>
+export const sleepOn = (
+  clock: Pick<Clock, 'after'>,
+  ms: number,
+  signal?: AbortSignal,
+): Promise<void> =>
   new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const abort = () => {

@@ -4,8 +4,9 @@
  */
 
 import path from 'node:path';
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { styleText } from 'node:util';
 import { WatcherError } from '../domain/errors.ts';
+import { inert } from './inert.ts';
 import type { Redactor } from './redact.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -88,8 +89,3 @@ const shown = (value: unknown): string => {
   const isError = typeof value === 'object' && value !== null && 'message' in value;
   return isError ? String(value.message) : JSON.stringify(value);
 };
-
-/** What a target or a file name says must not steer the terminal. */
-const inert = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what goes
-  stripVTControlCharacters(text).replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');

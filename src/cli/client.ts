@@ -1,0 +1,54 @@
+/** Asks a running watcher over its HTTP address. */
+
+import { type IncomingMessage, request } from 'node:http';
+import { request as requestTls } from 'node:https';
+import { json } from 'node:stream/consumers';
+import { WatcherError } from '../shared/domain/errors.ts';
+
+/** An answer that takes longer comes from something that is not well, or not watcher. */
+const ANSWER_MS = 5000;
+
+export interface Answer {
+  readonly status: number;
+  /** JSON; whoever asked knows its shape. */
+  readonly body: unknown;
+}
+
+/**
+ * `path` is relative to the address. Throws WCH_USAGE for an address that is none, and
+ * WCH_NOT_REACHABLE when nobody answers, or something that is not watcher.
+ */
+export async function ask(address: string, path: string, method = 'GET'): Promise<Answer> {
+  const url = urlOf(address, path);
+  try {
+    const response = await send(url, method);
+    return { status: response.statusCode ?? 0, body: await json(response) };
+  } catch (cause) {
+    const message = `no watcher answers at ${url.origin}; is it running, and is --address right?`;
+    throw new WatcherError('WCH_NOT_REACHABLE', message, { cause, retryable: true });
+  }
+}
+
+/** The body of a 200; any other answer is thrown with the message that came with it. */
+export async function read<T>(address: string, path: string, method = 'GET'): Promise<T> {
+  const { status, body } = await ask(address, path, method);
+  if (status === 200) return body as T;
+  const { message = `HTTP ${status}` } = (body ?? {}) as { readonly message?: string };
+  throw new WatcherError(status >= 500 ? 'WCH_NOT_REACHABLE' : 'WCH_USAGE', message);
+}
+
+const urlOf = (address: string, path: string): URL => {
+  const base = /^https?:\/\//.test(address) ? address : `http://${address}`;
+  if (!URL.canParse(path, base))
+    throw new WatcherError('WCH_USAGE', `--address: '${address}' is not a URL`);
+  return new URL(path, base);
+};
+
+const send = (url: URL, method: string): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const token = process.env['WATCHER_TOKEN'];
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const start = url.protocol === 'https:' ? requestTls : request;
+    start(url, { method, headers, signal }, resolve).on('error', reject).end();
+  });

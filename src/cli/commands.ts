@@ -1,0 +1,12 @@
+/**
+ * The one list of commands, in the order of the help text. A module registers a command and
+ * imports what the command needs inside its action, so that `watcher --help` is quick.
+ */
+
+import type { Command } from 'commander';
+import { register as reload } from './reload.ts';
+import { register as self } from './self.ts';
+import { register as status } from './status.ts';
+import { register as version } from './version.ts';
+
+export const COMMANDS: readonly ((program: Command) => void)[] = [status, self, reload, version];

@@ -1,0 +1,70 @@
+/** A check's state across its runs: verdict → **state**, and the moments when it changes. */
+
+import type { Status, Verdict } from '../domain/result.ts';
+
+/** Small and plain: kept for each check, and written into checkpoints. */
+export interface CheckState {
+  /** As shown; `pending` before the first result. */
+  readonly status: Status | 'pending';
+  /** Since when the status has been what it is, ms since the epoch. */
+  readonly since: number;
+  /** Bad runs in a row. */
+  readonly bad: number;
+}
+
+/** The shown status has changed: what alerts and events are made of. */
+export interface Transition {
+  readonly from: Status | 'pending';
+  readonly to: Status;
+  readonly at: number;
+  /** Of the result that caused it; null when ok. */
+  readonly reason: string | null;
+}
+
+export interface Folded {
+  readonly state: CheckState;
+  /** What results, sinks and people see: `warning` while bad runs are fewer than `failAfter`. */
+  readonly verdict: Verdict;
+  readonly transition: Transition | null;
+}
+
+export const PENDING: CheckState = { status: 'pending', since: 0, bad: 0 };
+
+/**
+ * `unknown` tells nothing of the target, so it neither adds to the bad runs nor ends their row. A
+ * first result that is ok is no transition: nobody wants to hear that a new check is fine.
+ */
+export const fold = (
+  previous: CheckState,
+  verdict: Verdict,
+  { failAfter, at }: { readonly failAfter: number; readonly at: number },
+): Folded => {
+  const bad = badRuns(previous.bad, verdict.status);
+  const shown =
+    verdict.status === 'critical' && bad < failAfter ? softened(verdict, bad, failAfter) : verdict;
+  const { status: from } = previous;
+  if (shown.status === from)
+    return {
+      state: { status: from, since: previous.since, bad },
+      verdict: shown,
+      transition: null,
+    };
+  const { status: to, reason } = shown;
+  const news = !(from === 'pending' && to === 'ok');
+  return {
+    state: { status: to, since: at, bad },
+    verdict: shown,
+    transition: news ? { from, to, at, reason } : null,
+  };
+};
+
+const badRuns = (before: number, status: Status): number => {
+  if (status === 'critical') return before + 1;
+  return status === 'unknown' ? before : 0;
+};
+
+const softened = (verdict: Verdict, bad: number, failAfter: number): Verdict => ({
+  ...verdict,
+  status: 'warning',
+  reason: `${bad} of ${failAfter}: ${verdict.reason}`,
+});

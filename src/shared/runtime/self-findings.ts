@@ -1,0 +1,63 @@
+/** What in a self report needs a person, decided from its numbers alone. */
+
+import type { SelfFinding, SelfReport } from '../domain/status.ts';
+
+/** Three heartbeats, which is how long a claim lasts without one. */
+const HEARTBEAT_LATE_MS = 6000;
+const BUSY_LOOP = 0.8;
+/** Share of the window's runs that started late. */
+const BEHIND = 0.05;
+
+export type Facts = Omit<SelfReport, 'status' | 'findings'>;
+
+/** Counters when a window began, to tell what is going wrong from what once did. */
+export interface Mark {
+  readonly run: number;
+  readonly late: number;
+  readonly failed: number;
+}
+
+/** One finding for each thing that needs a person, each with the numbers that show it. */
+export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] => {
+  const { checks, results, config, eventLoop, heartbeatAgeMs } = facts;
+  const late = checks.late - before.late;
+  const run = checks.run - before.run;
+  const failed = results.failed - before.failed;
+  const skipped = Object.values(checks.skipped).reduce((sum, count) => sum + count, 0);
+  const unaccounted = checks.scheduled - checks.run - skipped - checks.pending;
+  const seconds = (heartbeatAgeMs / 1000).toFixed(1);
+  const files = [...new Set(config.fileErrors.map((error) => error.file))].join(', ');
+  const findings: readonly (SelfFinding & { readonly holds: boolean })[] = [
+    {
+      code: 'config_errors',
+      holds: config.errors > 0,
+      message: `${config.errors} errors in the spec folder: ${files}`,
+    },
+    {
+      code: 'results_lost',
+      holds: failed > 0,
+      message: `${failed} results were not accepted by a sink`,
+    },
+    {
+      code: 'claims_not_renewed',
+      holds: heartbeatAgeMs > HEARTBEAT_LATE_MS,
+      message: `the claims were last renewed ${seconds} s ago`,
+    },
+    {
+      code: 'behind',
+      holds: late > run * BEHIND,
+      message: `${late} of the last ${run} runs started late`,
+    },
+    {
+      code: 'event_loop',
+      holds: eventLoop.utilisation > BUSY_LOOP,
+      message: `the event loop is busy ${Math.round(eventLoop.utilisation * 100)} % of the time`,
+    },
+    {
+      code: 'unaccounted',
+      holds: unaccounted !== 0,
+      message: `${unaccounted} ticks are unaccounted for: please report it`,
+    },
+  ];
+  return findings.filter(({ holds }) => holds).map(({ code, message }) => ({ code, message }));
+};

@@ -1,0 +1,38 @@
+/** What a worker does about a jobset, given what it sees and what it holds: pure. */
+
+import type { Revision } from '../shared/coordination/kv.ts';
+import type { Sight } from '../shared/coordination/ledger.ts';
+import type { WorkerId } from '../shared/domain/check.ts';
+
+export type ClaimerState = 'registering' | 'holding' | 'draining' | 'stopped';
+
+/** What this worker runs. */
+export interface Holding {
+  readonly token: Revision;
+  /** Of `jobset/<id>` when its definitions were read. */
+  readonly revision: Revision;
+  /** False when the lease behind the token is gone: it runs on until somebody else has it. */
+  readonly proven: boolean;
+}
+
+export type Move = 'claim' | 'reload' | 'lose' | 'none';
+
+export const moveFor = (me: WorkerId, sight: Sight, holding: Holding | undefined): Move => {
+  if (sight.revision === 0) return holding ? 'lose' : 'none';
+  if (holding?.proven) return moveForProven(sight, holding);
+  const isFree = sight.owner === null || sight.owner === me;
+  if (isFree) return 'claim';
+  return holding && sight.at > holding.token ? 'lose' : 'none';
+};
+
+const moveForProven = (sight: Sight, holding: Holding): Move => {
+  // A sight that is older than the claim says nothing about it.
+  const isAsClaimed = sight.ownRevision === holding.token || sight.at <= holding.token;
+  if (isAsClaimed) return sight.revision > holding.revision ? 'reload' : 'none';
+  // The lease has ended or somebody has deleted the key: it runs on unless another is quicker.
+  return sight.ownRevision === 0 ? 'claim' : 'lose';
+};
+
+/** A worker takes jobsets on only while it holds a lease and is not on its way out. */
+export const mayClaim = (state: ClaimerState, attached: boolean): boolean =>
+  state === 'holding' && attached;

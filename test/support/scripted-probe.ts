@@ -1,0 +1,45 @@
+/** A probe whose targets answer as told, after a delay on the clock: for whole fleets in memory. */
+
+import type { Observation } from '../../src/shared/domain/result.ts';
+import type { Clock } from '../../src/shared/runtime/clock.ts';
+import type { Abort, Probe } from '../../src/worker/probes/probe.ts';
+import { anAnswer } from './builders.ts';
+
+export interface Script {
+  readonly afterMs: number;
+  readonly observation: Observation;
+}
+
+export class ScriptedProbe implements Probe {
+  readonly starts: { readonly key: string; readonly at: number }[] = [];
+  /** What a target does; asked at each run. */
+  script: (key: string) => Script = () => ({ afterMs: 5, observation: anAnswer() });
+  inFlight = 0;
+  mostInFlight = 0;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  prepare(): null {
+    return null;
+  }
+
+  start(key: string, _prepared: unknown, done: (observation: Observation) => void): Abort {
+    this.starts.push({ key, at: this.#clock.now() });
+    this.inFlight++;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    const { afterMs, observation } = this.script(key);
+    const timer = this.#clock.after(afterMs, () => {
+      this.inFlight--;
+      done(observation);
+    });
+    return () => {
+      this.inFlight--;
+      timer.cancel();
+    };
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { Meter } from '../../../src/shared/runtime/meter.ts';
+import { SelfMonitor } from '../../../src/shared/runtime/self-monitor.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const begin = () => {
+  const clock = new ManualClock();
+  const meter = new Meter();
+  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3' });
+  const codes = () => monitor.self().findings.map((finding) => finding.code);
+  return { clock, meter, monitor, codes };
+};
+
+describe('the self report', () => {
+  it('tells which process this is and how long it has run', async () => {
+    const { clock, monitor } = begin();
+    await clock.advance(90_000);
+    expect(monitor.self()).toMatchObject({
+      status: 'ok',
+      findings: [],
+      process: { worker: 'w1', version: '1.2.3', pid: process.pid, uptimeMs: 90_000 },
+    });
+  });
+
+  it('counts every tick as run, skipped or pending', () => {
+    const { meter, monitor } = begin();
+    meter.counter('watcher.checks.scheduled').add(10);
+    meter.counter('watcher.checks.run').add(6);
+    meter.counter('watcher.checks.skipped', { reason: 'overlap' }).add(3);
+    meter.gauge('watcher.checks.pending').set(1);
+    expect(monitor.self()).toMatchObject({
+      status: 'ok',
+      checks: { scheduled: 10, run: 6, skipped: { overlap: 3, catchup: 0 }, pending: 1 },
+    });
+  });
+
+  it('has no quantiles before the first run', () => {
+    const { meter, monitor } = begin();
+    expect(monitor.self()).toMatchObject({ lateness: null, duration: null });
+    meter.histogram('watcher.check.lateness').observe(4);
+    expect(monitor.self().lateness).toEqual({ p50: 5, p95: 5, p99: 5 });
+  });
+
+  it.each<[string, (meter: Meter) => void]>([
+    [
+      'config_errors',
+      (meter) => meter.gauge('watcher.config.diagnostics', { severity: 'error' }).set(1),
+    ],
+    ['results_lost', (meter) => meter.counter('watcher.results.failed', { sink: 'jsonl' }).add()],
+    ['claims_not_renewed', (meter) => meter.gauge('watcher.heartbeat.age').set(6001)],
+    ['event_loop', (meter) => meter.gauge('watcher.event_loop.utilisation').set(0.9)],
+    ['unaccounted', (meter) => meter.counter('watcher.checks.scheduled').add()],
+    [
+      'behind',
+      (meter) => {
+        meter.counter('watcher.checks.scheduled').add(10);
+        meter.counter('watcher.checks.run').add(10);
+        meter.counter('watcher.checks.late').add(1);
+      },
+    ],
+  ])('is degraded with the finding %s', (code, cause) => {
+    const { meter, monitor, codes } = begin();
+    cause(meter);
+    expect(monitor.self().status).toBe('degraded');
+    expect(codes()).toEqual([code]);
+  });
+
+  it('names the files with errors', () => {
+    const { meter, monitor } = begin();
+    meter.gauge('watcher.config.diagnostics', { severity: 'error' }).set(2);
+    meter.observe('watcher.config.file_errors', () => [
+      { labels: { file: 'a.yml', code: 'E101' }, value: 1 },
+      { labels: { file: 'a.yml', code: 'E102' }, value: 1 },
+    ]);
+    const { config, findings } = monitor.self();
+    expect(findings[0]?.message).toBe('2 errors in the spec folder: a.yml');
+    expect(config.fileErrors).toEqual([
+      { file: 'a.yml', code: 'E101' },
+      { file: 'a.yml', code: 'E102' },
+    ]);
+  });
+
+  it('forgets a loss that is more than two minutes old', async () => {
+    const { clock, meter, codes } = begin();
+    meter.counter('watcher.results.failed', { sink: 'jsonl' }).add();
+    await clock.advance(60_000);
+    expect(codes()).toEqual(['results_lost']);
+    await clock.advance(60_000);
+    expect(codes()).toEqual([]);
+  });
+});
