@@ -41,36 +41,59 @@ module.exports = {
       from: { path: '^src/shared/domain/' },
       to: { dependencyTypes: ['core', 'npm'] },
     },
-    only('rules-are-pure', 'Rules follow from the nouns alone; time comes in as an argument.', '^src/shared/rules/', [
-      '^src/shared/domain/',
-    ]),
+    only(
+      'rules-are-pure',
+      'Rules follow from the nouns alone; time comes in as an argument.',
+      '^src/shared/rules/',
+      ['^src/shared/domain/'],
+    ),
     {
       name: 'rules-do-no-io',
-      comment: 'A rule that needs node: is an action; node:net BlockList and node:url are data structures.',
+      comment:
+        'A rule that needs node: is an action; node:net BlockList and node:url are data structures.',
       severity: 'error',
       from: { path: '^src/shared/rules/' },
       to: { dependencyTypes: ['core'], pathNot: ['^(node:)?(net|url)$'] },
     },
-    only('runtime-is-below', 'What the process stands on knows only the nouns.', '^src/shared/runtime/', [
-      '^src/shared/domain/',
-    ]),
+    only(
+      'runtime-is-below',
+      'What the process stands on knows only the nouns.',
+      '^src/shared/runtime/',
+      ['^src/shared/domain/'],
+    ),
     only('config-reads', 'Config turns text into nouns, by rules.', '^src/shared/config/', [
       '^src/shared/(domain|rules|runtime|secrets)/',
     ]),
-    only('secrets-are-a-leaf', 'References, resolving, sealing: no role, no config.', '^src/shared/secrets/', [
-      '^src/shared/(domain|runtime)/',
+    only(
+      'secrets-are-a-leaf',
+      'References, resolving, sealing: no role, no config.',
+      '^src/shared/secrets/',
+      ['^src/shared/(domain|runtime)/'],
+    ),
+    only(
+      'coordination-is-below-the-roles',
+      'The store and the ledger know no role.',
+      '^src/shared/coordination/',
+      ['^src/shared/(domain|runtime|rules)/'],
+    ),
+    only(
+      'sinks-are-below-the-roles',
+      'Sinks take results; they never ask for them.',
+      '^src/shared/sinks/',
+      ['^src/shared/(domain|runtime|rules)/'],
+    ),
+    only(
+      'http-is-below-the-roles',
+      'Roles give routes to the server, not the other way round.',
+      '^src/shared/http/',
+      ['^src/shared/(domain|runtime)/'],
+    ),
+    only('worker-knows-no-admin', 'Roles meet in the ledger only.', '^src/worker/', [
+      '^src/shared/',
     ]),
-    only('coordination-is-below-the-roles', 'The store and the ledger know no role.', '^src/shared/coordination/', [
-      '^src/shared/(domain|runtime|rules)/',
+    only('admin-knows-no-worker', 'Roles meet in the ledger only.', '^src/admin/', [
+      '^src/shared/',
     ]),
-    only('sinks-are-below-the-roles', 'Sinks take results; they never ask for them.', '^src/shared/sinks/', [
-      '^src/shared/(domain|runtime|rules)/',
-    ]),
-    only('http-is-below-the-roles', 'Roles give routes to the server, not the other way round.', '^src/shared/http/', [
-      '^src/shared/(domain|runtime)/',
-    ]),
-    only('worker-knows-no-admin', 'Roles meet in the ledger only.', '^src/worker/', ['^src/shared/']),
-    only('admin-knows-no-worker', 'Roles meet in the ledger only.', '^src/admin/', ['^src/shared/']),
     {
       name: 'roles-know-no-adapter',
       comment: 'Only src/app.ts joins roles to adapters: take the port.',
@@ -128,6 +151,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+    },
   },
 };

@@ -40,6 +40,8 @@ export class Admin {
   #leading = false;
   #published: PublishReport | null = null;
   #wake: () => void = () => {};
+  /** Whoever waits for the ledger to have what was offered. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: AdminOptions) {
     this.#options = options;
@@ -67,6 +69,12 @@ export class Admin {
     this.#publishSoon();
   }
 
+  /** Resolves once the ledger has what was offered, or cannot have it; at once while another leads. */
+  published(): Promise<void> {
+    if (!this.#leading || !this.#stale) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.add(resolve));
+  }
+
   /** Resigns: a standby leads at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
@@ -85,10 +93,17 @@ export class Admin {
     while (!signal.aborted) {
       const done = await this.#publish(term);
       failures = done ? 0 : failures + 1;
+      if (done) this.#tellWaiting();
       if (done) await this.#untilStale(signal);
       else await pause(this.#options.clock, backoffMs(failures, this.#options.random), signal);
     }
     this.#leading = false;
+    this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
   }
 
   /** False when it has to be done again. */

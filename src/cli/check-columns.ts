@@ -1,7 +1,12 @@
-/** How a check looks as a row: of the live table, of `status`, of `once`. */
+/** How a check, or a result of one, looks as a row: of the live table, `status` and `once`. */
 
-import type { CheckView, StatusSummary } from '../shared/domain/status.ts';
-import { CHECK_STATUSES } from '../shared/domain/status.ts';
+import type { Result } from '../shared/domain/result.ts';
+import {
+  CHECK_STATUSES,
+  type CheckStatus,
+  type CheckView,
+  type StatusSummary,
+} from '../shared/domain/status.ts';
 import { inert } from '../shared/runtime/inert.ts';
 import type { Column } from './table.ts';
 import { coloured, duration, until } from './text.ts';
@@ -12,7 +17,6 @@ interface ColumnContext {
   readonly stream: NodeJS.WritableStream;
 }
 
-/** What every list of checks shows; `detailed` adds what only an answer on demand has room for. */
 export const checkColumns = ({ now, stream }: ColumnContext): readonly Column<CheckView>[] => [
   {
     title: 'STATUS',
@@ -26,6 +30,18 @@ export const checkColumns = ({ now, stream }: ColumnContext): readonly Column<Ch
   { title: 'REASON', text: (view) => inert(view.reason ?? ''), shrinks: true },
 ];
 
+export const resultColumns = (stream: NodeJS.WritableStream): readonly Column<Result>[] => [
+  {
+    title: 'STATUS',
+    text: (result) => result.status,
+    paint: (result, cell) => coloured(result.status, cell, stream),
+  },
+  { title: 'CHECK', text: (result) => inert(result.check), shrinks: true },
+  { title: 'TOOK', text: (result) => duration(result.durationMs), align: 'right' },
+  { title: 'REASON', text: (result) => inert(result.reason ?? ''), shrinks: true },
+];
+
+/** In place of LATE, where there is room. */
 export const latenessColumn: Column<CheckView> = {
   title: 'LATE p50/p95/p99',
   text: ({ lateness }) =>
@@ -41,4 +57,15 @@ export const summaryText = (summary: StatusSummary, stream: NodeJS.WritableStrea
   return counts
     .map((status) => coloured(status, `${summary[status]} ${status}`, stream))
     .join(', ');
+};
+
+interface Ranked {
+  readonly check: string;
+  readonly status: CheckStatus;
+}
+
+/** Those of one status in the order of their keys. */
+export const worstFirst = <T extends Ranked>(rows: readonly T[]): readonly T[] => {
+  const rank = ({ status }: T): number => CHECK_STATUSES.indexOf(status);
+  return rows.toSorted((a, b) => rank(a) - rank(b) || (a.check < b.check ? -1 : 1));
 };

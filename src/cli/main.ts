@@ -2,7 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { WatcherError } from '../shared/domain/errors.ts';
-import { refuseUnsafeEnvironment } from '../shared/runtime/lifecycle.ts';
+import { onReaderGone, refuseUnsafeEnvironment } from '../shared/runtime/lifecycle.ts';
 import { COMMANDS } from './commands.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 
@@ -17,6 +17,7 @@ Exit codes: 0 ok, 1 a check or a file is bad, 2 usage or settings, 4 not reachab
 
 /** Never rejects; the process ends by itself with the exit code that is set here. */
 export async function main(argv: readonly string[]): Promise<void> {
+  onReaderGone(process.stdout, () => {});
   try {
     refuseUnsafeEnvironment(process.env);
     await programOf().parseAsync([...argv]);

@@ -38,13 +38,12 @@ export const register = (program: Command): void => {
 
 async function status(check: string | undefined, options: StatusOptions): Promise<void> {
   const { summary, checks } = await allPages(check, options);
-  const ranked = checks.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.check < b.check ? -1 : 1));
+  const { worstFirst } = await import('./check-columns.ts');
+  const ranked = worstFirst(checks);
   if (options.json) process.stdout.write(`${JSON.stringify({ summary, checks: ranked })}\n`);
   else await print({ summary, checks: ranked, next: null });
   process.exitCode = statusExitCode(ranked.map((view) => view.status));
 }
-
-const rankOf = (view: CheckView): number => CHECK_STATUSES.indexOf(view.status);
 
 async function allPages(check: string | undefined, options: StatusOptions): Promise<StatusPage> {
   const { read } = await import('./client.ts');

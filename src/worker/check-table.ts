@@ -117,7 +117,10 @@ export class CheckTable {
     const length = this.phase.length;
     if (slot < length) return;
     const wider = Math.max(slot + 1, length + (length >> 1));
-    const grow = <A extends { set(from: A): void }>(make: new (length: number) => A, from: A): A => {
+    const grow = <A extends { set(from: A): void }>(
+      make: new (length: number) => A,
+      from: A,
+    ): A => {
       const to = new make(wider);
       to.set(from);
       return to;

@@ -1,6 +1,11 @@
 /** What the worker's columns say of each check, for the status routes and the live table. */
 
-import type { CheckStatus, CheckView, StatusFilter, StatusSource } from '../shared/domain/status.ts';
+import type {
+  CheckStatus,
+  CheckView,
+  StatusFilter,
+  StatusSource,
+} from '../shared/domain/status.ts';
 import type { CheckTable } from './check-table.ts';
 import type { Scheduler } from './scheduler.ts';
 

@@ -1,35 +1,29 @@
 /**
  * Claims jobsets, keeps them, hands them back: ledger → **claimer** → workload.
  *
- * REGISTERING → HOLDING → DRAINING → STOPPED
+ * CLAIMING → DRAINING → STOPPED
  *
- * REGISTERING  no lease, or not any more. What it held before goes on running, without proof, until
- *              it is claimed again or somebody else has it.
- * HOLDING      beats, claims what is free, takes new content on, gives up what it has lost.
- * DRAINING     takes nothing more, stops and hands back one jobset after the other.
- * STOPPED      the lease is revoked; whatever was not handed back in time is free through that.
+ * CLAIMING  while it has a lease it claims what is free, takes new content on, and gives up what it has
+ *           lost. When the lease is lost it goes on running what it held, without proof, until that is
+ *           claimed again or somebody else has it.
+ * DRAINING  takes nothing more, stops and hands back one jobset after the other.
+ * STOPPED   the lease is revoked; whatever was not handed back in time is free through that.
  */
 
 import { backoffMs, isLeaseLost, isUnavailable } from '../shared/coordination/backoff.ts';
 import { follow } from '../shared/coordination/feed.ts';
-import { Fence } from '../shared/coordination/fence.ts';
-import { keepAlive, type LeaseTiming, pause } from '../shared/coordination/heartbeat.ts';
+import { type LeaseTiming, pause } from '../shared/coordination/heartbeat.ts';
 import type { Revision } from '../shared/coordination/kv.ts';
-import type {
-  Claim,
-  ClaimedJobset,
-  Ledger,
-  Registration,
-  Sight,
-} from '../shared/coordination/ledger.ts';
+import type { Claim, ClaimedJobset, Ledger, Sight } from '../shared/coordination/ledger.ts';
 import type { JobsetId } from '../shared/domain/check.ts';
-import { WatcherError } from '../shared/domain/errors.ts';
 import type { WorkerRecord } from '../shared/domain/jobset.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import { TimeSlice } from '../shared/runtime/time-slice.ts';
+import { Attention } from './attention.ts';
 import { type ClaimerState, type Holding, mayClaim, moveFor } from './claiming.ts';
+import { Membership } from './membership.ts';
 import { Sightings } from './sightings.ts';
 import type { Authority, Workload } from './workload.ts';
 
@@ -46,53 +40,46 @@ export interface ClaimerOptions {
 }
 
 /** Claims in flight at a time: more would only load the store when a whole pool starts. */
-const AT_ONCE = 4;
-/** Jobsets handed back at a time: the others go on running meanwhile. */
+const CLAIMS_AT_ONCE = 4;
+/** Jobsets handed back at a time, or a twentieth of all: the others go on running meanwhile. */
 const RELEASES_AT_ONCE = 10;
 
 export class Claimer implements Authority {
   readonly #options: ClaimerOptions;
-  readonly #fence: Fence;
+  readonly #membership: Membership;
   readonly #sightings: Sightings;
+  readonly #attention = new Attention<JobsetId>(CLAIMS_AT_ONCE, (id) => this.#lookAt(id));
   readonly #slice: TimeSlice;
   readonly #stopping = new AbortController();
   readonly #held = new Map<JobsetId, Holding>();
-  /** Jobsets to look at, in the order in which they came up. */
-  readonly #due = new Set<JobsetId>();
-  readonly #busy = new Set<JobsetId>();
-  /** Changed while they were busy. */
-  readonly #again = new Set<JobsetId>();
-  /** At which revision a jobset could not be read. */
-  readonly #refused = new Map<JobsetId, Revision>();
-  #state: ClaimerState = 'registering';
-  #registration: Registration | null = null;
-  #seq = 0;
-  /** Of the jobsets in `#held`, how many run on without proof. */
+  /** How many of them run on without proof. */
   #unproven = 0;
-  /** The fence was shut when the beat began: whatever was put off then is due again after it. */
-  #resuming = false;
+  /** At which revision a jobset could not be read: not again until it changes. */
+  readonly #unreadable = new Map<JobsetId, Revision>();
+  #state: ClaimerState = 'claiming';
   #running: Promise<unknown> = Promise.resolve();
   #drained: Promise<void> | null = null;
 
   constructor(options: ClaimerOptions) {
-    const { clock, timing, ledger } = options;
     this.#options = options;
-    this.#fence = new Fence(clock, timing.marginMs);
-    this.#slice = new TimeSlice(clock);
-    this.#sightings = new Sightings(ledger.keys, (id) => this.#notice(id));
+    this.#slice = new TimeSlice(options.clock);
+    this.#sightings = new Sightings(options.ledger.keys, (id) => this.#attention.notice(id));
+    this.#membership = new Membership({
+      ...options,
+      claims: () => this.#provenClaims(),
+      onVoid: (claims) => this.#giveUp(claims),
+      onLeaseLost: () => this.#runAllOn(),
+      onAttached: () => this.#sightings.recall(),
+    });
   }
 
   get state(): ClaimerState {
     return this.#state;
   }
 
-  /** How many jobsets this worker runs. */
-  get held(): number {
-    return this.#held.size;
-  }
-
+  /** Whether it can prove that it owns all that it runs. */
   get attached(): boolean {
-    return this.#unproven === 0 && this.#fence.attached;
+    return this.#unproven === 0 && this.#membership.attached;
   }
 
   start(): void {
@@ -112,10 +99,10 @@ export class Claimer implements Authority {
     const feeds = [owners, jobsets].map((feed) =>
       follow({ store: ledger.store, clock, random, ...feed }, signal),
     );
-    this.#running = Promise.all([this.#serve(signal), ...feeds]);
+    this.#running = Promise.all([this.#membership.run(signal), ...feeds]);
   }
 
-  /** Hands everything back, within `drainMs`, and revokes the lease. */
+  /** Hands everything back, within `drainMs`, and leaves the pool. */
   drain(): Promise<void> {
     this.#drained ??= this.#drain();
     return this.#drained;
@@ -125,98 +112,13 @@ export class Claimer implements Authority {
     return this.drain();
   }
 
-  /** One lease after the other. */
-  async #serve(signal: AbortSignal): Promise<void> {
-    const { clock, random, timing, log } = this.#options;
-    let failures = 0;
-    while (!signal.aborted && this.#state === 'registering') {
-      try {
-        await this.#register();
-        failures = 0;
-      } catch (error) {
-        if (!isUnavailable(error) && !isLeaseLost(error)) throw error;
-        failures += 1;
-        log.warn('not registered', { err: error });
-        await pause(clock, backoffMs(failures, random), signal);
-        continue;
-      }
-      const beat = () => this.#beat();
-      const onBeat = () => this.#afterBeat();
-      const onFailure = (error: unknown) => log.warn('heartbeat failed', { err: error });
-      const { heartbeatMs } = timing;
-      await keepAlive(
-        { clock, random, fence: this.#fence, heartbeatMs, beat, onBeat, onFailure },
-        signal,
-      );
-      if (!signal.aborted) this.#leaseLost();
-    }
-  }
-
-  async #register(): Promise<void> {
-    const { ledger, worker, timing } = this.#options;
-    const lease = await ledger.store.lease(timing.ttlMs);
-    this.#registration = await ledger.register(worker, lease);
-    if (this.#state === 'registering') this.#state = 'holding';
-  }
-
-  #leaseLost(): void {
-    this.#options.log.warn('lease lost', { held: this.#held.size });
-    this.#registration = null;
-    for (const [id, holding] of this.#held) this.#runOn(id, holding);
-    if (this.#state === 'holding') this.#state = 'registering';
-  }
-
-  async #beat(): Promise<{ ttlMs: number; sentAt: number }> {
-    const { ledger, clock, worker } = this.#options;
-    const by = this.#registration;
-    if (by === null) throw new WatcherError('WCH_LEASE_LOST', `${worker.id} is not registered`);
-    this.#resuming ||= !this.#fence.attached;
-    const grant = await by.lease.renew();
-    const claims: Claim[] = [];
-    for (const [jobset, { token, revision, proven }] of this.#held) {
-      if (proven) claims.push({ jobset, token, revision });
-    }
-    this.#seq += 1;
-    const beat = { seq: this.#seq, at: clock.now(), owned: claims.length };
-    const { registered, lost } = await ledger.beat(by, beat, claims);
-    if (!registered) throw new WatcherError('WCH_LEASE_LOST', `${worker.id} is not registered`);
-    // A claim that has been renewed or handed back while the beat was under way is not meant.
-    for (const { jobset, token } of lost)
-      if (this.#held.get(jobset)?.token === token) this.#lose(jobset);
-    return grant;
-  }
-
-  #afterBeat(): void {
-    if (!this.#resuming) return;
-    this.#resuming = false;
-    this.#sightings.recall();
-  }
-
-  /** Looks at a jobset soon, a few at a time, never at the same one twice at once. */
-  #notice(id: JobsetId): void {
-    (this.#busy.has(id) ? this.#again : this.#due).add(id);
-    this.#attend();
-  }
-
-  #attend(): void {
-    for (const id of this.#due) {
-      if (this.#busy.size >= AT_ONCE) return;
-      this.#due.delete(id);
-      this.#busy.add(id);
-      void this.#lookAt(id).finally(() => {
-        this.#busy.delete(id);
-        if (this.#again.delete(id)) this.#due.add(id);
-        this.#attend();
-      });
-    }
-  }
-
   async #lookAt(id: JobsetId): Promise<void> {
     const sight = this.#sightings.of(id);
     const holding = this.#held.get(id);
     const move = moveFor(this.#options.worker.id, sight, holding);
-    if (move === 'lose') this.#lose(id);
-    if (move === 'none' || move === 'lose' || this.#refused.get(id) === sight.revision) return;
+    if (move === 'lose') return this.#lose(id);
+    if (move === 'none' || this.#state !== 'claiming') return;
+    if (this.#unreadable.get(id) === sight.revision) return;
     if (move === 'claim' && holding) this.#runOn(id, holding);
     try {
       if (this.#slice.isSpent) await this.#slice.rest();
@@ -229,19 +131,19 @@ export class Claimer implements Authority {
 
   async #claim(id: JobsetId, sight: Sight): Promise<void> {
     const { ledger } = this.#options;
-    const by = this.#registration;
-    if (by === null || !mayClaim(this.#state, this.#fence.attached)) return;
+    const by = this.#membership.registration;
+    if (by === null || !mayClaim(this.#state, this.#membership.attached)) return;
     const outcome = await ledger.claim(id, sight, by);
     if (outcome.claimed === null) this.#sightings.learn(id, outcome.sight);
-    else if (this.#state === 'holding') this.#hold(outcome.claimed);
+    else if (this.#state === 'claiming') this.#hold(outcome.claimed);
     else await ledger.release(outcome.claimed.claim);
   }
 
   /** Nothing comes back when the claim is lost or the jobset gone: the watch or the beat says which. */
   async #reload(claim: Claim): Promise<void> {
     const content = await this.#options.ledger.reload(claim);
-    if (content !== null && this.#held.get(claim.jobset)?.token === claim.token)
-      this.#hold(content);
+    if (content === null || this.#state !== 'claiming' || !this.#isCurrent(claim)) return;
+    this.#hold(content);
   }
 
   async #failed(id: JobsetId, sight: Sight, error: unknown): Promise<void> {
@@ -250,11 +152,10 @@ export class Claimer implements Authority {
     if (isLeaseLost(error)) return;
     if (isUnavailable(error)) {
       await pause(clock, backoffMs(1, random), this.#stopping.signal);
-      this.#notice(id);
+      this.#attention.notice(id);
       return;
     }
-    // Not again until it changes; what is running of it goes on as it is.
-    this.#refused.set(id, sight.revision);
+    this.#unreadable.set(id, sight.revision);
     log.error('a jobset cannot be read', { jobset: id, err: error });
   }
 
@@ -265,11 +166,20 @@ export class Claimer implements Authority {
     this.#options.workload.hold({ claim: { jobset, token: String(token) }, definitions });
   }
 
-  /** Its claim is void, but nobody else has it yet: no check is blind meanwhile. */
+  /** Its claim is void, but nobody else is known to have it: no check is blind meanwhile. */
   #runOn(id: JobsetId, holding: Holding): void {
     this.#forget(id);
     this.#held.set(id, { ...holding, proven: false });
     this.#unproven += 1;
+  }
+
+  #runAllOn(): void {
+    for (const [id, holding] of [...this.#held]) this.#runOn(id, holding);
+  }
+
+  #giveUp(claims: readonly Claim[]): void {
+    // One that has been renewed or handed back while the beat was under way is not meant.
+    for (const claim of claims) if (this.#isCurrent(claim)) this.#lose(claim.jobset);
   }
 
   #lose(id: JobsetId): void {
@@ -283,29 +193,35 @@ export class Claimer implements Authority {
     this.#held.delete(id);
   }
 
+  #isCurrent(claim: Claim): boolean {
+    return this.#held.get(claim.jobset)?.token === claim.token;
+  }
+
+  #provenClaims(): Claim[] {
+    const claims: Claim[] = [];
+    for (const [jobset, { token, revision, proven }] of this.#held) {
+      if (proven) claims.push({ jobset, token, revision });
+    }
+    return claims;
+  }
+
   async #drain(): Promise<void> {
     const { clock, drainMs, log } = this.#options;
     this.#state = 'draining';
     const inTime = new AbortController();
     const late = pause(clock, drainMs, inTime.signal).then(() => 'late');
     if ((await Promise.race([this.#handAllBack(), late])) === 'late') {
-      log.warn('drained too slowly', { held: this.#held.size });
+      log.warn('the drain took too long', { held: this.#held.size });
     }
     inTime.abort();
     this.#stopping.abort();
-    await this.#registration?.lease.revoke().catch((err) => log.warn('lease not revoked', { err }));
+    await this.#membership.leave();
     this.#state = 'stopped';
     await this.#running;
   }
 
   async #handAllBack(): Promise<void> {
-    const { ledger, log } = this.#options;
-    try {
-      const by = this.#registration;
-      if (by !== null) this.#registration = (await ledger.announceDraining(by)) ?? by;
-    } catch (error) {
-      log.warn('draining was not announced', { err: error });
-    }
+    await this.#membership.announceDraining();
     const ids = [...this.#held.keys()];
     const lane = async () => {
       for (let id = ids.pop(); id !== undefined; id = ids.pop()) await this.#handBack(id);

@@ -4,7 +4,7 @@ import type { Revision } from '../shared/coordination/kv.ts';
 import type { Sight } from '../shared/coordination/ledger.ts';
 import type { WorkerId } from '../shared/domain/check.ts';
 
-export type ClaimerState = 'registering' | 'holding' | 'draining' | 'stopped';
+export type ClaimerState = 'claiming' | 'draining' | 'stopped';
 
 /** What this worker runs. */
 export interface Holding {
@@ -35,4 +35,4 @@ const moveForProven = (sight: Sight, holding: Holding): Move => {
 
 /** A worker takes jobsets on only while it holds a lease and is not on its way out. */
 export const mayClaim = (state: ClaimerState, attached: boolean): boolean =>
-  state === 'holding' && attached;
+  state === 'claiming' && attached;

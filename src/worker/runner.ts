@@ -165,10 +165,14 @@ export class Runner {
     const plan = table.plan[slot];
     if (!plan) return;
     const at = clock.now();
-    const { state, verdict, transition } = fold(table.state(slot), this.#verdict(run, plan, observation), {
-      failAfter: plan.spec.failAfter,
-      at,
-    });
+    const { state, verdict, transition } = fold(
+      table.state(slot),
+      this.#verdict(run, plan, observation),
+      {
+        failAfter: plan.spec.failAfter,
+        at,
+      },
+    );
     table.setState(slot, state);
     table.reason[slot] = verdict.reason;
     const latenessMs = start - tick;

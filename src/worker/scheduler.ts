@@ -164,7 +164,8 @@ export class Scheduler implements Workload {
     this.#lastWall = now;
     this.#lastMonotonic = monotonic;
     if (now > expected - CLOCK_STEP_MS) return;
-    for (const slot of this.#options.table.slots()) this.#queue.set(slot, this.#tickAfter(slot, now));
+    for (const slot of this.#options.table.slots())
+      this.#queue.set(slot, this.#tickAfter(slot, now));
   }
 
   #fire(slot: number, now: number): void {

@@ -23,3 +23,15 @@ export function addressOf(index: number): string {
   const subnet = Math.floor(index / 254);
   return `127.${subnet >> 8}.${subnet & 255}.${host}`;
 }
+
+/** Both ways of loading a target; a full TLS handshake costs so much that fewer fit a core. */
+export const paces = ({ tls }: { readonly tls: boolean }): readonly Pace[] => [
+  { kind: 'saturated', inFlight: 64 },
+  { kind: 'paced', perSecond: tls ? 300 : 1_000 },
+];
+
+export const spanOf = (quick: boolean): Span =>
+  quick ? { warmUpMs: 200, measureMs: 500 } : { warmUpMs: 2_000, measureMs: 5_000 };
+
+export const paceName = (pace: Pace): string =>
+  pace.kind === 'paced' ? `${pace.perSecond}/s` : 'saturated';

@@ -23,16 +23,29 @@ const aDay = async (seed: number) => {
   fleet.probe.script = () => {
     const luck = fleet.random.next();
     if (luck < 0.01) return { afterMs: 90_000, observation: anAnswer({ durationMs: 90_000 }) };
-    return { afterMs: 1 + luck * 500, observation: anAnswer({ statusCode: luck < 0.05 ? 503 : 200 }) };
+    return {
+      afterMs: 1 + luck * 500,
+      observation: anAnswer({ statusCode: luck < 0.05 ? 503 : 200 }),
+    };
   };
   const minutely = aSpec({ schedule: { splayMs: 60_000 } });
-  const checks = Array.from({ length: CHECKS }, (_, n) => aCheck(`host-${n % 100}/path-${n}`, minutely));
+  const checks = Array.from({ length: CHECKS }, (_, n) =>
+    aCheck(`host-${n % 100}/path-${n}`, minutely),
+  );
   fleet.admin.offer(aCatalogue(checks));
   await fleet.clock.advance(DAY);
   fleet.probe.starts.length = 0;
   const { scheduled, run, skipped, pending, unaccounted } = fleet.worker.tally;
   await fleet.stop();
-  return { scheduled, run, skipped: { ...skipped }, pending, unaccounted, runs, trace: trace.digest('hex') };
+  return {
+    scheduled,
+    run,
+    skipped: { ...skipped },
+    pending,
+    unaccounted,
+    runs,
+    trace: trace.digest('hex'),
+  };
 };
 
 describe('a day of 1,000 checks', () => {

@@ -37,6 +37,7 @@ export interface FleetOptions {
 export const aCatalogue = (definitions: readonly CheckDefinition[]): Catalogue => ({
   definitions,
   selves: [],
+  files: 1,
   diagnostics: [],
   digest: createHash('sha256').update(JSON.stringify(definitions)).digest('hex'),
 });

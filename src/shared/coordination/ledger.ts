@@ -204,17 +204,19 @@ export class Ledger {
   /**
    * The outcome of a commit that puts `own/<jobset>` with a nonce. When the answer was lost, or says
    * no because the store's client sent it twice, the key itself tells: our nonce there means that it
-   * was written, and what was read with it is read again.
+   * was written, and what was read with it is read again. Without it, the error stands.
    */
   async #settled(nonce: string, jobset: JobsetId, send: () => Promise<Commit>): Promise<Commit> {
-    try {
-      const sent = await send();
-      if (sent.succeeded || !hasNonce(sent.reads[0], nonce)) return sent;
-    } catch (error) {
-      if (!isUnavailable(error)) throw error;
-    }
+    const sent = await send().catch((error: unknown) => {
+      if (isUnavailable(error)) return error as WatcherError;
+      throw error;
+    });
+    const isAnswer = !(sent instanceof WatcherError);
+    if (isAnswer && (sent.succeeded || !hasNonce(sent.reads[0], nonce))) return sent;
     const back = await this.store.commit([], this.#content(jobset));
-    return { ...back, succeeded: hasNonce(back.reads[0], nonce) };
+    if (hasNonce(back.reads[0], nonce)) return { ...back, succeeded: true };
+    if (isAnswer) return sent;
+    throw sent;
   }
 
   async #claimed(jobset: JobsetId, reads: Commit['reads']): Promise<ClaimedJobset> {

@@ -92,11 +92,36 @@ export interface Assertion {
   readonly strict?: boolean;
 }
 
+/** Where a key for a `post_endpoint` goes. */
+export type ApiKeyPlace = 'query' | 'header' | 'bearer' | 'basic' | 'body';
+
+/** Any HTTP endpoint that takes JSON. `{name}` in `body` stands for a value of the response. */
+export interface PostEndpoint {
+  readonly url: SecretText;
+  readonly apiKey?: { readonly name: string; readonly value: SecretText; readonly in: ApiKeyPlace };
+  readonly body: { readonly [key: string]: JsonValue };
+}
+
+/** `aws-cloudwatch` puts metrics, and an event where there is a detail type. */
+export type PostServiceName = 'aws-cloudwatch' | 'aws-cloudwatch-metrics' | 'aws-eventbridge';
+
+/** AWS; without keys the default credential chain. `{name}` stands for a value of the response. */
+export interface PostService {
+  readonly service: PostServiceName;
+  readonly region: string;
+  readonly key?: SecretText;
+  readonly secret?: SecretText;
+  readonly source?: string;
+  readonly detailType?: string;
+  readonly detail?: { readonly [key: string]: JsonValue };
+  readonly resources?: readonly string[];
+}
+
 /** Where a check file wants its results posted, as configured (rendered by the sinks). */
 export interface PostSettings {
-  readonly endpoint?: JsonValue;
-  readonly service?: JsonValue;
-  readonly on?: 'every' | 'success';
+  readonly endpoint?: PostEndpoint;
+  readonly service?: PostService;
+  readonly on: 'every' | 'success';
 }
 
 /** What one run asks and how its answer is judged. Checks that differ only in their key share one. */

@@ -18,7 +18,11 @@ export class WatcherError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
 
-  constructor(code: ErrorCode, message: string, options: ErrorOptions & { retryable?: boolean } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: ErrorOptions & { retryable?: boolean } = {},
+  ) {
     super(message, options);
     this.code = code;
     this.retryable = options.retryable ?? false;

@@ -59,7 +59,7 @@ export const METRICS = {
     kind: 'gauge',
     unit: 'count',
     labels: NONE,
-    help: 'scheduled - run - skipped - pending; anything but 0 is a defect of watcher',
+    help: 'Ticks neither run, skipped nor pending; anything but 0 is a defect of watcher',
   },
   'watcher.checks.late': {
     kind: 'counter',

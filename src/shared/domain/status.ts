@@ -69,6 +69,7 @@ export type SelfFindingCode =
   | 'claims_not_renewed'
   | 'behind'
   | 'event_loop'
+  | 'network'
   | 'unaccounted';
 
 /** Something about watcher itself that needs a person. */
@@ -95,6 +96,8 @@ export interface SelfReport {
     readonly run: number;
     readonly skipped: Readonly<Record<SkipReason, number>>;
     readonly pending: number;
+    /** 0, or watcher has a defect. */
+    readonly unaccounted: number;
     readonly late: number;
   };
   readonly results: Readonly<Record<Status, number>> & {
@@ -113,6 +116,8 @@ export interface SelfReport {
     readonly delayMaxMs: number;
     readonly utilisation: number;
   };
+  /** Most targets fail at once, which speaks against the network here. */
+  readonly networkSuspected: boolean;
   readonly config: {
     readonly files: number;
     readonly errors: number;

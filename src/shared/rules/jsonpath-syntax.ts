@@ -19,6 +19,7 @@ export class PathError extends Error {
 
 const MAX_LENGTH = 1024;
 const NAME = /[\p{L}\p{N}_$-]+/uy;
+/** Not what jsonpath-plus reads as its own, even in quotes: `*`, `$`, `0`, `1:2`, `a;b`. */
 const PLAIN_NAME = /^(?=.*[\p{L}_])(?!-?\d*:)[\p{L}\p{N}_$ .:/-]+$/u;
 const INDEX = /-?(?:0|[1-9]\d{0,8})(?=\s*[\],])/y;
 const SLICE = /-?\d{0,9}:-?\d{0,9}(?::\d{0,9})?(?=\s*\])/y;
@@ -58,7 +59,7 @@ class Scanner {
   }
 }
 
-/** Throws PathError. */
+/** `$` alone is the whole body: no steps. Throws PathError. */
 export const parsePath = (path: string): readonly Step[] => {
   if (path.length > MAX_LENGTH) throw new PathError(`a path has at most ${MAX_LENGTH} characters`);
   refuseCode(path);
@@ -67,35 +68,37 @@ export const parsePath = (path: string): readonly Step[] => {
   if (!/^\$(?:[.[]|$)/.test(path)) steps.push(bareStart(scanner));
   else scanner.take('$');
   while (!scanner.ended) readStep(scanner, steps);
-  if (steps.length === 0)
-    throw new PathError('the path names no value; begin with a member, as in $.status');
-  if (steps.filter((step) => step.kind === 'descent').length > 1) {
-    throw new PathError('more than one ".." would visit the body many times over');
-  }
-  if (steps.some((step) => step.kind !== 'key')) refuseOddNames(steps);
+  refuseSteps(steps);
   return steps;
 };
 
 /** Outside of quotes, these only mean filters, scripts, parents and the like. */
 const refuseCode = (path: string): void => {
   const bare = path.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, '');
-  if (/[?(]/.test(bare))
+  if (/[?(]/.test(bare)) {
     throw new PathError('filters and scripts, ?(…) and (…), are not supported');
+  }
   const operator = /[\^~@`]/.exec(bare)?.[0];
   if (operator) throw new PathError(`the operator "${operator}" is not supported`);
 };
 
-/** Names that jsonpath-plus reads as its own, even in quotes: `*`, `$`, `0`, `1:2`, `a;b`. */
-const refuseOddNames = (steps: readonly Step[]): void => {
-  const keys = steps.flatMap((step) =>
-    step.kind === 'key' ? [step.key] : step.kind === 'union' ? step.keys : [],
-  );
-  const odd = keys.find((key) => typeof key === 'string' && !PLAIN_NAME.test(key));
-  if (odd !== undefined) {
+const refuseSteps = (steps: readonly Step[]): void => {
+  if (steps.filter(({ kind }) => kind === 'descent').length > 1) {
+    throw new PathError('more than one ".." would visit the body many times over');
+  }
+  const plain = steps.every(({ kind }) => kind === 'key');
+  for (const name of steps.flatMap(keysOf)) {
+    if (name === '__proto__') throw new PathError('"__proto__" is no name that can be read');
+    if (typeof name === 'number' || plain || PLAIN_NAME.test(name)) continue;
     throw new PathError(
-      `the name "${odd}" cannot stand in a path with wildcards, slices, lists or ".."`,
+      `the name "${name}" cannot stand in a path with wildcards, slices, lists or ".."`,
     );
   }
+};
+
+const keysOf = (step: Step): readonly Key[] => {
+  if (step.kind === 'key') return [step.key];
+  return step.kind === 'union' ? step.keys : [];
 };
 
 const bareStart = (scanner: Scanner): Step => {

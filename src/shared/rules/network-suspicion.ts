@@ -1,6 +1,6 @@
 /**
- * Is it the targets or the network here? When at least half of the hosts that ran lately, and at
- * least five, began to fail at network level together, their failures say nothing of the targets.
+ * Is it the targets or the network here? When at least half of the hosts that ran lately (of
+ * five or more) began to fail at network level together, that says nothing of the targets.
  */
 
 const WINDOW_MS = 60_000;

@@ -51,7 +51,7 @@ export const operandProblem = (kind: OperandKind, operand: JsonValue): string | 
   CHECKS[kind](operand);
 
 /** A class of HTTP statuses such as "2xx". */
-export const STATUS_CLASS = /^[1-5]xx$/;
+const STATUS_CLASS = /^[1-5]xx$/;
 
 const isStatus = (item: JsonValue): boolean =>
   typeof item === 'number'

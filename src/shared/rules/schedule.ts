@@ -46,32 +46,20 @@ export const offsetOf = (schedule: Schedule, id: CheckId): number =>
 
 /** `seed` chooses what `H` stands for. Throws CronError. */
 export const parseCron = (text: string, timezone: string, seed: string): Cron => {
-  const hashed = text.includes('H');
   const key = `${text}|${timezone}`;
-  const known = hashed ? undefined : shared.get(key);
+  const known = shared.get(key);
   if (known) return known;
   const fields = split(text);
   const parsed = parse(fields, seed);
-  return hashed
-    ? share(`${parsed.stringify(true)}|${fields.join(' ')}|${timezone}`, fields, parsed, timezone)
-    : share(key, fields, parsed, timezone);
+  // With `H`, what it came to is part of the name.
+  const resolved = text.includes('H') ? `${parsed.stringify(true)}|${key}` : key;
+  return shared.get(resolved) ?? remember(resolved, compile(fields, parsed, zoneOf(timezone)));
 };
 
-const share = (
-  key: string,
-  fields: Fields,
-  parsed: CronFieldCollection,
-  timezone: string,
-): Cron => {
-  let cron = shared.get(key);
-  if (!cron) {
-    cron = compile(fields, parsed, zoneOf(timezone));
-    for (const oldest of shared.keys()) {
-      if (shared.size < MAX_SHARED) break;
-      shared.delete(oldest);
-    }
-    shared.set(key, cron);
-  }
+const remember = (key: string, cron: Cron): Cron => {
+  const oldest = shared.size < MAX_SHARED ? undefined : shared.keys().next().value;
+  if (oldest !== undefined) shared.delete(oldest);
+  shared.set(key, cron);
   return cron;
 };
 
@@ -126,7 +114,7 @@ const fieldError = (index: number, fields: Fields, why: string): CronError =>
   new CronError(`${FIELD_NAMES[index]} "${fields[index]}": ${why}`);
 
 const neverFires = (fields: Fields): CronError =>
-  new CronError(`"${fields.join(' ')}" never fires: no month it names has such a day`);
+  new CronError(`never fires: month "${fields[4]}" has no day of month "${fields[3]}"`);
 
 const zoneOf = (name: string): Timezone => {
   let zone = zones.get(name);
@@ -151,7 +139,6 @@ const compile = (fields: Fields, parsed: CronFieldCollection, zone: Timezone): C
     months: parsed.month.values,
     matchesDay: dayMatcher(parsed),
   });
-  if (entries.first(0) === Number.POSITIVE_INFINITY) throw neverFires(fields);
   return new WallClockCron(entries, zone, STEPS.test(fields[1]) || STEPS.test(fields[2]));
 };
 

@@ -26,9 +26,11 @@ export interface LifecycleOptions {
   readonly signals: Pick<EventEmitter, 'on' | 'off'>;
 }
 
+type Stop = () => PromiseLike<void> | void;
+
 export class Lifecycle {
   readonly #options: LifecycleOptions;
-  readonly #parts: { readonly name: string; readonly stop: () => Promise<void> | void }[] = [];
+  readonly #parts: { readonly name: string; readonly stop: Stop }[] = [];
   readonly #handlers = new Map<NodeJS.Signals, () => void>();
   readonly #ended = Promise.withResolvers<number>();
   #stopping = false;
@@ -45,7 +47,7 @@ export class Lifecycle {
   }
 
   /** Parts stop in the reverse order of their being named, each after the one before has stopped. */
-  onStop(name: string, stop: () => Promise<void> | void): void {
+  onStop(name: string, stop: Stop): void {
     this.#parts.push({ name, stop });
   }
 
@@ -58,7 +60,7 @@ export class Lifecycle {
     if (this.#stopping) return;
     this.#stopping = true;
     const { clock, log, drainMs } = this.#options;
-    log.info('stopping; a second signal stops at once', { signal });
+    if (signal !== undefined) log.info(`${signal}: stopping; a second one stops at once`);
     const deadline = clock.after(drainMs, () => {
       log.warn('not stopped in time', { drain_ms: drainMs });
       this.#end(signal === undefined ? STOPPED_BADLY : EXIT_CODES[signal]);
@@ -101,14 +103,13 @@ export class Lifecycle {
 }
 
 /**
- * A reader of stdout that goes away, as `head` does, is no error: `onGone` is called, once, and
- * what is written from then on goes nowhere. Any other error of the stream is thrown.
+ * A reader of stdout that goes away, as `head` does, is no error: `onGone` is called, once. Other
+ * errors of the stream, such as a full disk, are for the sink to count.
  */
 export function onReaderGone(stdout: Pick<EventEmitter, 'on'>, onGone: () => void): void {
   let gone = false;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (gone) return;
+    if (error.code !== 'EPIPE' || gone) return;
     gone = true;
     onGone();
   });

@@ -23,8 +23,6 @@ export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] =
   const late = checks.late - before.late;
   const run = checks.run - before.run;
   const failed = results.failed - before.failed;
-  const skipped = Object.values(checks.skipped).reduce((sum, count) => sum + count, 0);
-  const unaccounted = checks.scheduled - checks.run - skipped - checks.pending;
   const seconds = (heartbeatAgeMs / 1000).toFixed(1);
   const files = [...new Set(config.fileErrors.map((error) => error.file))].join(', ');
   const findings: readonly (SelfFinding & { readonly holds: boolean })[] = [
@@ -54,9 +52,14 @@ export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] =
       message: `the event loop is busy ${Math.round(eventLoop.utilisation * 100)} % of the time`,
     },
     {
+      code: 'network',
+      holds: facts.networkSuspected,
+      message: 'most targets fail at once: the network here is suspected',
+    },
+    {
       code: 'unaccounted',
-      holds: unaccounted !== 0,
-      message: `${unaccounted} ticks are unaccounted for: please report it`,
+      holds: checks.unaccounted !== 0,
+      message: `${checks.unaccounted} ticks are unaccounted for: please report it`,
     },
   ];
   return findings.filter(({ holds }) => holds).map(({ code, message }) => ({ code, message }));

@@ -68,6 +68,7 @@ const factsOf = (meter: Meter): Omit<Facts, 'process'> => {
       run: meter.total('watcher.checks.run'),
       skipped: byLabel(meter.samples('watcher.checks.skipped'), 'reason'),
       pending: meter.total('watcher.checks.pending'),
+      unaccounted: meter.total('watcher.checks.unaccounted'),
       late: meter.total('watcher.checks.late'),
     },
     results: {
@@ -87,6 +88,7 @@ const factsOf = (meter: Meter): Omit<Facts, 'process'> => {
       delayMaxMs: loop['max'] ?? 0,
       utilisation: meter.total('watcher.event_loop.utilisation'),
     },
+    networkSuspected: meter.total('watcher.network.suspected') > 0,
     config: {
       files: meter.total('watcher.config.files'),
       errors: diagnostics['error'] ?? 0,

@@ -36,13 +36,11 @@ describe('a table', () => {
   });
 
   it('then cuts the one before it', () => {
-    expect(renderTable(COLUMNS, ROWS, 30)).toEqual(
-      [
-        'NAME             COUNT  NOTE',
-        'api.example.co…      7',
-        'a/b              12345  the sta…',
-      ].map((line) => line.slice(0, 0) + line),
-    ); // widths follow below
+    expect(renderTable(COLUMNS, ROWS, 30)).toEqual([
+      'NAME           COUNT  NOTE',
+      'api.example.…      7',
+      'a/b            12345  the sta…',
+    ]);
   });
 
   it('leaves columns out where even that is too wide', () => {

@@ -49,7 +49,8 @@ describe('the self report', () => {
     ['results_lost', (meter) => meter.counter('watcher.results.failed', { sink: 'jsonl' }).add()],
     ['claims_not_renewed', (meter) => meter.gauge('watcher.heartbeat.age').set(6001)],
     ['event_loop', (meter) => meter.gauge('watcher.event_loop.utilisation').set(0.9)],
-    ['unaccounted', (meter) => meter.counter('watcher.checks.scheduled').add()],
+    ['network', (meter) => meter.gauge('watcher.network.suspected').set(1)],
+    ['unaccounted', (meter) => meter.gauge('watcher.checks.unaccounted').set(-1)],
     [
       'behind',
       (meter) => {

@@ -47,47 +47,58 @@ describe('Places', () => {
   });
 
   it('keeps both limits, starts every run once and leaves nobody waiting beside a free place', () => {
-    const operations = fc.array(
-      fc.record({ host: fc.constantFrom('a', 'b', 'c'), leave: fc.boolean() }),
-      { maxLength: 300 },
-    );
+    const steps = fc.array(fc.constantFrom('enter a', 'enter b', 'enter c', 'leave'), {
+      maxLength: 300,
+    });
     fc.assert(
-      fc.property(operations, (steps) => {
-        const places = new Places<Run>({ total: 4, perHost: 2 });
-        const flying: Run[] = [];
-        const started = new Set<string>();
-        const start = (each: Run) => {
-          expect(started.has(each.name)).toBe(false);
-          started.add(each.name);
-          flying.push(each);
-        };
-        let waiting = 0;
-        for (const [index, { host, leave }] of steps.entries()) {
-          if (leave) {
-            const ended = flying.shift();
-            const next = ended && places.leave(ended);
-            if (next) {
-              waiting--;
-              start(next);
-            }
-          } else if (places.enter(run(String(index), host))) start(run(String(index), host));
-          else waiting++;
-          expect(places.inFlight).toBe(flying.length);
-          expect(places.waiting).toBe(waiting);
-          expect(flying.length).toBeLessThanOrEqual(4);
-          for (const name of ['a', 'b', 'c']) {
-            expect(flying.filter((each) => each.host === name).length).toBeLessThanOrEqual(2);
-          }
+      fc.property(steps, (sequence) => {
+        const traffic = new Traffic();
+        for (const step of sequence) {
+          if (step === 'leave') traffic.leave();
+          else traffic.enter(step.slice(-1));
+          traffic.expectLimitsKept();
         }
-        while (flying.length > 0) {
-          const next = places.leave(flying.shift() as Run);
-          if (next) {
-            waiting--;
-            start(next);
-          }
-        }
-        expect([waiting, places.waiting]).toEqual([0, 0]);
+        while (traffic.flying.length > 0) traffic.leave();
+        expect([traffic.waiting, traffic.places.waiting]).toEqual([0, 0]);
       }),
     );
   });
 });
+
+/** Runs that come and go, and what the places should say of them. */
+class Traffic {
+  readonly places = new Places<Run>({ total: 4, perHost: 2 });
+  readonly flying: Run[] = [];
+  waiting = 0;
+  readonly #started = new Set<string>();
+  #count = 0;
+
+  enter(host: string): void {
+    const each = run(String(this.#count++), host);
+    if (this.places.enter(each)) this.#start(each);
+    else this.waiting++;
+  }
+
+  leave(): void {
+    const ended = this.flying.shift();
+    const next = ended && this.places.leave(ended);
+    if (!next) return;
+    this.waiting--;
+    this.#start(next);
+  }
+
+  expectLimitsKept(): void {
+    expect(this.places.inFlight).toBe(this.flying.length);
+    expect(this.places.waiting).toBe(this.waiting);
+    expect(this.flying.length).toBeLessThanOrEqual(4);
+    for (const host of ['a', 'b', 'c']) {
+      expect(this.flying.filter((each) => each.host === host).length).toBeLessThanOrEqual(2);
+    }
+  }
+
+  #start(each: Run): void {
+    expect(this.#started.has(each.name)).toBe(false);
+    this.#started.add(each.name);
+    this.flying.push(each);
+  }
+}

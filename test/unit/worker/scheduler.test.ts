@@ -34,7 +34,15 @@ const aWorker = (overrides: { runAtStart?: boolean; total?: number; perHost?: nu
     onResult: (result) => results.push(result),
     onSuspicion: () => {},
   });
-  const scheduler = new Scheduler({ clock, table, plans, runner, tally, runAtStart, graceMs: 5_000 });
+  const scheduler = new Scheduler({
+    clock,
+    table,
+    plans,
+    runner,
+    tally,
+    runAtStart,
+    graceMs: 5_000,
+  });
   return { clock, probe, table, plans, tally, results, authority, runner, scheduler };
 };
 

@@ -1,0 +1,208 @@
+/**
+ * The composition root: the only place that joins roles to adapters. One process, both roles, the
+ * store in memory; the roles cannot tell that it is not a pool.
+ */
+
+import { hostname } from 'node:os';
+import { Admin } from './admin/admin.ts';
+import { Publisher } from './admin/publisher.ts';
+import { Election } from './shared/coordination/election.ts';
+import { LEASE_TIMING } from './shared/coordination/heartbeat.ts';
+import { Keys } from './shared/coordination/keys.ts';
+import { MemoryStore } from './shared/coordination/kv-memory.ts';
+import { Ledger } from './shared/coordination/ledger.ts';
+import { Publishing } from './shared/coordination/publishing.ts';
+import type { Catalogue } from './shared/domain/catalogue.ts';
+import type { WorkerId } from './shared/domain/check.ts';
+import type { Severity } from './shared/domain/diagnostic.ts';
+import type { Health, ReloadReport, SelfSource, StatusSource } from './shared/domain/status.ts';
+import { formatAddress, type ListenAddress } from './shared/http/listen.ts';
+import {
+  healthRoute,
+  metricsRoute,
+  reloadRoute,
+  selfRoute,
+  statusRoute,
+} from './shared/http/routes.ts';
+import { startHttpServer } from './shared/http/server.ts';
+import type { Clock } from './shared/runtime/clock.ts';
+import { EventLoopMonitor } from './shared/runtime/event-loop.ts';
+import type { Log } from './shared/runtime/log.ts';
+import { Meter } from './shared/runtime/meter.ts';
+import type { Random } from './shared/runtime/random.ts';
+import { SelfMonitor } from './shared/runtime/self-monitor.ts';
+import type { Sink } from './shared/sinks/sink.ts';
+import { createHttpProbe, type HttpProbeOptions } from './worker/probes/http.ts';
+import { Worker } from './worker/worker.ts';
+
+/** Where the catalogue comes from: a folder, or URLs from the command line. */
+export interface CatalogueSource {
+  load(): Promise<Catalogue>;
+  /** Calls back when `load` may have something new to say. */
+  watch(onChange: () => void): AsyncDisposable;
+}
+
+export interface AppOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly version: string;
+  readonly source: CatalogueSource;
+  readonly sinks: readonly Sink[];
+  /** Null: no listener, as for a command that ends by itself. */
+  readonly listen: ListenAddress | null;
+  readonly concurrency: number;
+  readonly perHost: number;
+  readonly runAtStart: boolean;
+  /** How long runs in flight may take when the process stops. */
+  readonly drainMs: number;
+  readonly probe: Pick<HttpProbeOptions, 'connectTo' | 'dns' | 'secrets'>;
+}
+
+export interface App extends AsyncDisposable {
+  readonly status: StatusSource;
+  readonly self: SelfSource;
+  readonly meter: Meter;
+  /** `http://127.0.0.1:9464`, or null without a listener. */
+  readonly url: string | null;
+  /** The catalogue as it was last loaded. */
+  readonly catalogue: Catalogue;
+  /** Loads and publishes; resolves when the ledger has it. `confirm` lets many checks vanish at once. */
+  reload(confirm: boolean): Promise<ReloadReport>;
+}
+
+export const startApp = async (options: AppOptions): Promise<App> => {
+  const stack = new AsyncDisposableStack();
+  try {
+    return await compose(options, stack);
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+};
+
+/**
+ * Parts are registered in the order in which they must outlive each other: watching the folder ends
+ * first, then the worker hands back what it runs, then the admin resigns; sinks, listener and store
+ * go last.
+ */
+const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promise<App> => {
+  const { clock, log, version, source, sinks } = options;
+  let catalogue = await source.load();
+  let listening: ListenAddress | null = null;
+  const meter = new Meter();
+  const id = options.random.uuid() as WorkerId;
+  const probe = createHttpProbe({ ...options.probe, clock, denied: ownListener(() => listening) });
+  stack.defer(() => probe.close());
+  const store = stack.use(new MemoryStore({ clock }));
+  const keys = new Keys();
+  const admin = adminOn({ ...options, store, keys });
+  const worker = new Worker({
+    ...options,
+    meter,
+    ledger: new Ledger({ ...options, store, keys }),
+    probes: { http: probe },
+    record: {
+      id,
+      state: 'up',
+      host: hostname(),
+      version,
+      started: clock.now(),
+      get listen() {
+        return listening && formatAddress(listening);
+      },
+    },
+    timing: LEASE_TIMING,
+    places: { total: options.concurrency, perHost: options.perHost },
+    graceMs: options.drainMs,
+    drainMs: options.drainMs + HAND_BACK_MS,
+    onResult: (result, transition) => {
+      for (const sink of sinks) sink.write(result, transition);
+    },
+  });
+  const self = stack.use(new SelfMonitor({ clock, meter, worker: id, version }));
+  stack.use(new EventLoopMonitor({ clock, meter }));
+  meter.observe('watcher.connections.met_closed', () => probe.metClosed);
+  exposeCatalogue(meter, () => catalogue);
+
+  const reload = async (confirm: boolean): Promise<ReloadReport> => {
+    catalogue = await source.load();
+    admin.offer(catalogue);
+    if (confirm) admin.confirm();
+    await admin.published();
+    return { checks: worker.held, ...countOf(catalogue.diagnostics), held: admin.status.held };
+  };
+  const routes = [
+    healthRoute(() => healthOf(worker)),
+    metricsRoute(meter),
+    statusRoute(worker.status),
+    selfRoute(self),
+    reloadRoute(reload),
+  ];
+  const { listen } = options;
+  const server = listen && stack.use(await startHttpServer({ listen, routes, log }));
+  listening = server?.address ?? null;
+  for (const sink of sinks) stack.use(sink);
+  stack.use(admin);
+  stack.defer(() => worker.drain());
+
+  admin.offer(catalogue);
+  admin.start();
+  worker.start();
+  stack.use(
+    source.watch(() => {
+      reload(false).catch((err) => log.error('the folder cannot be read', { err }));
+    }),
+  );
+  return {
+    status: worker.status,
+    self,
+    meter,
+    url: server?.url ?? null,
+    reload,
+    get catalogue() {
+      return catalogue;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+};
+
+/** On top of the time for runs in flight: the transactions that hand jobsets back. */
+const HAND_BACK_MS = 2_000;
+
+const adminOn = (
+  options: Pick<AppOptions, 'clock' | 'random' | 'log'> & { store: MemoryStore; keys: Keys },
+): Admin => {
+  const election = new Election({ ...options, timing: LEASE_TIMING, id: options.random.uuid() });
+  const publisher = new Publisher({ ...options, publishing: new Publishing(options) });
+  return new Admin({ ...options, election, publisher });
+};
+
+/** A process that cannot prove its claims still runs its checks; one that has neither cannot. */
+const healthOf = (worker: Worker): Health =>
+  worker.attached || worker.held > 0
+    ? { status: 'ok', reason: null }
+    : { status: 'unavailable', reason: 'the worker is not registered in the ledger' };
+
+const countOf = (diagnostics: Catalogue['diagnostics']) => {
+  const count = (severity: Severity) =>
+    diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+  return { errors: count('error'), warnings: count('warning'), infos: count('info') };
+};
+
+const exposeCatalogue = (meter: Meter, catalogue: () => Catalogue): void => {
+  meter.observe('watcher.config.files', () => catalogue().files);
+  meter.observe('watcher.config.diagnostics', () => {
+    const { errors, warnings, infos } = countOf(catalogue().diagnostics);
+    return [
+      { labels: { severity: 'error' }, value: errors },
+      { labels: { severity: 'warning' }, value: warnings },
+      { labels: { severity: 'info' }, value: infos },
+    ];
+  });
+  meter.observe('watcher.config.file_errors', () =>
+    catalogue()
+      .diagnostics.filter(({ severity }) => severity === 'error')
+      .map(({ file, code }) => ({ labels: { file, code }, value: 1 })),
+  );
+};

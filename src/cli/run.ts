@@ -1,0 +1,47 @@
+/** `watcher run`: everything in one process, until it is told to stop. */
+
+import { type Command, Option } from 'commander';
+import { addRunOptions, durationArgument, type RunFlags } from './run-options.ts';
+
+export interface RunCommandFlags extends RunFlags {
+  readonly listen?: string;
+  readonly table: boolean;
+  readonly demo?: true;
+  /** Ms. */
+  readonly for?: number;
+}
+
+const HELP = `
+Examples:
+  $ watcher run                                  the checks of configs/*.yml
+  $ watcher run --config /etc/watcher/checks     those of another folder
+  $ watcher run https://example.com              one URL, every 10 seconds
+  $ watcher run api.example.com/health           one check of the folder
+  $ watcher run | jq .status                     a JSON object a line for each result
+
+On a terminal a table is shown, worst first; else each result is a JSON line on stdout (--json does
+so on a terminal too). SIGTERM and Ctrl-C stop in order, a second time at once; SIGHUP reloads.`;
+
+export const register = (program: Command): void => {
+  const command = program
+    .command('run')
+    .description('run checks in this one process')
+    .argument('[url|check...]', 'URLs, or keys of checks of the folder (default: all of it)');
+  addRunOptions(command)
+    .addOption(
+      new Option('--listen <host:port>', 'where to answer (default: 127.0.0.1:9464)').env(
+        'WATCHER_LISTEN',
+      ),
+    )
+    .option('--json', 'print results as JSON lines, on a terminal too')
+    .option('--no-table', 'the same')
+    .option('--for <duration>', 'stop after that long: 30s, 5m', durationArgument)
+    .option('--demo', 'start a small service to watch; has no effect with a URL or check')
+    .addHelpText('after', HELP)
+    .action(run);
+};
+
+async function run(targets: readonly string[], flags: RunCommandFlags): Promise<void> {
+  const { runSession } = await import('./run-session.ts');
+  process.exit(await runSession(targets, flags));
+}

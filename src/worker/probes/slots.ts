@@ -1,0 +1,131 @@
+/** The slots of a probe: those for one request a connection, and kept connections by route. */
+
+import type { Channel } from './channel.ts';
+import { Slot } from './slot.ts';
+
+/** Slots kept for the next runs; more than this is a burst that has passed. */
+const SPARE_SLOTS = 512;
+
+export interface Slots {
+  take(channel: Channel, origin: string): Slot;
+  /** After a run that ended well. */
+  release(slot: Slot): void;
+  /** After any error: nothing is known about the slot's state. */
+  drop(slot: Slot): void;
+  close(): void;
+}
+
+export class FreshSlots implements Slots {
+  readonly #spare: Slot[] = [];
+  readonly #all = new Set<Slot>();
+
+  take(): Slot {
+    return this.#spare.pop() ?? this.#make();
+  }
+
+  /** The slot comes back by itself once its connection is gone. */
+  release(slot: Slot): void {
+    slot.holder = null;
+  }
+
+  drop(slot: Slot): void {
+    this.#all.delete(slot);
+    slot.destroy();
+  }
+
+  close(): void {
+    for (const slot of this.#all) slot.destroy();
+    this.#all.clear();
+    this.#spare.length = 0;
+  }
+
+  #make(): Slot {
+    const slot = new Slot(null, this.#onClosed);
+    this.#all.add(slot);
+    return slot;
+  }
+
+  readonly #onClosed = (slot: Slot): void => {
+    if (!this.#all.has(slot)) return;
+    if (this.#spare.length < SPARE_SLOTS) this.#spare.push(slot);
+    else this.drop(slot);
+  };
+}
+
+export class KeptSlots implements Slots {
+  readonly #capacity: number;
+  readonly #all = new Set<Slot>();
+  readonly #idle = new Map<Channel, Map<string, Slot[]>>();
+  /** The idle ones in the order in which they became so. */
+  readonly #oldestFirst = new Set<Slot>();
+
+  /** At most `capacity` connections are kept while idle. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  take(channel: Channel, origin: string): Slot {
+    const slot = this.#idle.get(channel)?.get(origin)?.pop();
+    if (slot === undefined) return this.#make(channel, origin);
+    this.#oldestFirst.delete(slot);
+    return slot;
+  }
+
+  release(slot: Slot): void {
+    slot.holder = null;
+    this.#stackOf(slot).push(slot);
+    this.#oldestFirst.add(slot);
+    if (this.#oldestFirst.size <= this.#capacity) return;
+    for (const oldest of this.#oldestFirst) return this.#evict(oldest);
+  }
+
+  drop(slot: Slot): void {
+    this.#all.delete(slot);
+    slot.destroy();
+    if (this.#stackOf(slot).length === 0) this.#forgetStackOf(slot);
+  }
+
+  close(): void {
+    for (const slot of this.#all) slot.destroy();
+    this.#all.clear();
+    this.#idle.clear();
+    this.#oldestFirst.clear();
+  }
+
+  #make(channel: Channel, origin: string): Slot {
+    const slot = new Slot({ channel, origin }, this.#onClosed);
+    this.#all.add(slot);
+    return slot;
+  }
+
+  readonly #onClosed = (slot: Slot): void => {
+    if (this.#oldestFirst.has(slot)) this.#evict(slot);
+  };
+
+  #evict(slot: Slot): void {
+    this.#oldestFirst.delete(slot);
+    const stack = this.#stackOf(slot);
+    stack.splice(stack.indexOf(slot), 1);
+    this.drop(slot);
+  }
+
+  #stackOf({ route }: Slot): Slot[] {
+    if (route === null) throw new Error('a slot without a route is not kept');
+    let origins = this.#idle.get(route.channel);
+    if (origins === undefined) {
+      origins = new Map();
+      this.#idle.set(route.channel, origins);
+    }
+    let stack = origins.get(route.origin);
+    if (stack === undefined) {
+      stack = [];
+      origins.set(route.origin, stack);
+    }
+    return stack;
+  }
+
+  #forgetStackOf({ route }: Slot): void {
+    if (route === null) return;
+    this.#idle.get(route.channel)?.delete(route.origin);
+  }
+}

@@ -1,0 +1,34 @@
+/** Commands of `watcher` as processes of their own, from the sources. */
+
+import { type RunningProcess, type StartOptions, startProcess } from './processes.ts';
+import { SOURCE_COMMAND } from './watcher-process.ts';
+
+/** What the shell that runs the tests has set must not decide what they see. */
+const FORGOTTEN = ['NO_COLOR', 'FORCE_COLOR', 'WATCHER_ADDRESS', 'WATCHER_TOKEN', 'LOG_DIR'];
+
+export const startCommand = (
+  args: readonly string[],
+  { env = {}, ...options }: StartOptions = {},
+): RunningProcess => {
+  const forgotten = FORGOTTEN.flatMap((name) => ['-u', name]);
+  const set = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return startProcess(['env', ...forgotten, ...set, ...SOURCE_COMMAND, ...args], options);
+};
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `watcher` to its end, whatever that is. */
+export async function watcher(
+  args: readonly string[],
+  options: StartOptions = {},
+): Promise<Outcome> {
+  await using child = startCommand(args, options);
+  const lines: string[] = [];
+  for await (const line of child.lines) lines.push(line);
+  const { code } = await child.exited;
+  return { code, stdout: lines.join('\n'), stderr: child.stderr() };
+}

@@ -1,0 +1,100 @@
+/**
+ * One client's view of a store, with its network at fault: requests that never arrive, answers that
+ * never come back, commits that the client repeats. Several of them can share one store.
+ */
+
+import type {
+  Commit,
+  Condition,
+  KeyValueStore,
+  Lease,
+  Operation,
+  Read,
+  Revision,
+  WatchEvent,
+} from '../../src/shared/coordination/kv.ts';
+import { WatcherError } from '../../src/shared/domain/errors.ts';
+
+/**
+ * `request`: lost on the way there, nothing was written. `answer`: written, and nobody knows.
+ * `repeated`: written, then sent again by the client, so the answer is that of the second time.
+ */
+export type Fault = 'request' | 'answer' | 'repeated';
+
+const unavailable = (what: string): WatcherError =>
+  new WatcherError('WCH_STORE_UNAVAILABLE', what, { retryable: true });
+
+export class FaultyStore implements KeyValueStore {
+  /** Nothing gets through, in either direction, and watches stand still. */
+  cut = false;
+  /** Of the next commit; null for none. */
+  nextFault: (() => Fault | null) | null = null;
+  readonly #store: KeyValueStore;
+  #healed = Promise.withResolvers<void>();
+
+  constructor(store: KeyValueStore) {
+    this.#store = store;
+  }
+
+  heal(): void {
+    this.cut = false;
+    this.#healed.resolve();
+    this.#healed = Promise.withResolvers();
+  }
+
+  async snapshot(prefix: string) {
+    this.#pass();
+    return this.#store.snapshot(prefix);
+  }
+
+  async changes(prefix: string, since: Revision) {
+    this.#pass();
+    return this.#store.changes(prefix, since);
+  }
+
+  async commit(
+    when: readonly Condition[],
+    then: readonly Operation[],
+    otherwise?: readonly Read[],
+  ): Promise<Commit> {
+    this.#pass();
+    const fault = this.nextFault?.() ?? null;
+    if (fault === 'request') throw unavailable('the request was lost');
+    const commit = await this.#store.commit(when, then, otherwise);
+    if (fault === 'answer') throw unavailable('the answer was lost');
+    return fault === 'repeated' ? this.#store.commit(when, then, otherwise) : commit;
+  }
+
+  async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    this.#pass();
+    for await (const event of this.#store.watch(prefix, after, signal)) {
+      while (this.cut) await this.#healed.promise;
+      yield event;
+    }
+  }
+
+  async lease(ttlMs: number): Promise<Lease> {
+    this.#pass();
+    const lease = await this.#store.lease(ttlMs);
+    return {
+      id: lease.id,
+      ttlMs: lease.ttlMs,
+      renew: async () => {
+        this.#pass();
+        return lease.renew();
+      },
+      revoke: async () => {
+        this.#pass();
+        return lease.revoke();
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  #pass(): void {
+    if (this.cut) throw unavailable('the network is cut');
+  }
+}

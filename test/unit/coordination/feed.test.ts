@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { follow } from '../../../src/shared/coordination/feed.ts';
+import { MemoryStore } from '../../../src/shared/coordination/kv-memory.ts';
+import { FaultyStore } from '../../support/faulty-store.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
+
+const HISTORY = { changes: 5, bytes: 1e6 };
+
+/** A copy of the store, kept by what the feed tells. */
+const copying = () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore({ clock, history: HISTORY });
+  const network = new FaultyStore(store);
+  const copy = new Map<string, string>();
+  const stop = new AbortController();
+  let snapshots = 0;
+  const done = follow(
+    {
+      store: network,
+      prefix: 'a/',
+      clock,
+      random: seededRandom(1),
+      onSnapshot: (entries) => {
+        snapshots += 1;
+        copy.clear();
+        for (const { key, value } of entries) copy.set(key, value.toString());
+      },
+      onChanges: (changes) => {
+        for (const change of changes) {
+          if (change.kind === 'put') copy.set(change.entry.key, change.entry.value.toString());
+          else copy.delete(change.key);
+        }
+      },
+    },
+    stop.signal,
+  );
+  const put = (key: string, value: string) =>
+    store.commit([], [{ kind: 'put', key, value: Buffer.from(value) }]);
+  const drop = (key: string) => store.commit([], [{ kind: 'delete', key }]);
+  return { clock, store, network, copy, stop, done, put, drop, snapshots: () => snapshots };
+};
+
+describe('a feed', () => {
+  it('has what is there, and then what changes, without another snapshot', async () => {
+    const { clock, copy, put, drop, snapshots } = copying();
+    await put('a/1', 'one');
+    await clock.advance(0);
+    await put('a/2', 'two');
+    await drop('a/1');
+    await put('b/1', 'not ours');
+    await clock.advance(0);
+    expect([...copy]).toEqual([['a/2', 'two']]);
+    expect(snapshots()).toBe(1);
+  });
+
+  it('is right again after more has changed than the store remembers', async () => {
+    const { clock, network, copy, put, drop, snapshots } = copying();
+    await put('a/gone', 'x');
+    await clock.advance(0);
+    network.cut = true;
+    await drop('a/gone');
+    for (let n = 0; n < 20; n += 1) await put('a/1', String(n));
+    network.heal();
+    await clock.advance(5000);
+    expect([...copy]).toEqual([['a/1', '19']]);
+    expect(snapshots()).toBe(2);
+  });
+
+  it('waits for a store that is away', async () => {
+    const { clock, network, copy, put } = copying();
+    network.cut = true;
+    await clock.advance(0);
+    await put('a/1', 'one');
+    await clock.advance(10_000);
+    network.heal();
+    await clock.advance(1000);
+    expect([...copy]).toEqual([['a/1', 'one']]);
+  });
+
+  it('ends with its signal', async () => {
+    const { clock, stop, done } = copying();
+    await clock.advance(0);
+    stop.abort();
+    await expect(clock.until(done)).resolves.toBeUndefined();
+  });
+});

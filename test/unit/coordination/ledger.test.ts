@@ -1,0 +1,397 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { digestOf } from '../../../src/shared/coordination/definitions.ts';
+import { Keys } from '../../../src/shared/coordination/keys.ts';
+import type { KeyValueStore } from '../../../src/shared/coordination/kv.ts';
+import { MemoryStore } from '../../../src/shared/coordination/kv-memory.ts';
+import {
+  type ClaimedJobset,
+  Ledger,
+  ownerIn,
+  type Registration,
+  type Sight,
+} from '../../../src/shared/coordination/ledger.ts';
+import { Publishing } from '../../../src/shared/coordination/publishing.ts';
+import type { CheckDefinition, JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
+import type { WorkerRecord } from '../../../src/shared/domain/jobset.ts';
+import { aCheck } from '../../support/builders.ts';
+import { type Fault, FaultyStore } from '../../support/faulty-store.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
+
+const TTL = 6000;
+const JOBSET = 'js-1' as JobsetId;
+const OTHER = 'js-2' as JobsetId;
+const TERM = { condition: { key: 'nobody/leads', modRevision: 0 } };
+const keys = new Keys();
+
+const aWorker = (id: string): WorkerRecord => ({
+  id: id as WorkerId,
+  state: 'up',
+  host: 'host',
+  version: '0.0.0',
+  listen: null,
+  started: 0,
+});
+
+describe('the ledger', () => {
+  let clock: ManualClock;
+  let store: MemoryStore;
+  const definitions = [aCheck('a.example.com'), aCheck('b.example.com')];
+
+  const ledgerOn = (on: KeyValueStore, seed = 1) =>
+    new Ledger({ store: on, keys, random: seededRandom(seed) });
+  const join = async (ledger: Ledger, id: string): Promise<Registration> =>
+    ledger.register(aWorker(id), await ledger.store.lease(TTL));
+
+  const publish = async (id: JobsetId, of: readonly CheckDefinition[] = definitions) => {
+    const publishing = new Publishing({ store, keys });
+    let old = null;
+    for await (const entry of publishing.jobsets()) if (entry.jobset.id === id) old = entry;
+    const replacement = {
+      old,
+      id,
+      source: 'folder',
+      digest: digestOf(of),
+      definitions: of,
+    } as const;
+    expect(await publishing.replace(replacement, TERM)).toBe(true);
+  };
+  const withdraw = async (id: JobsetId) => {
+    const publishing = new Publishing({ store, keys });
+    for await (const entry of publishing.jobsets()) {
+      if (entry.jobset.id === id) expect(await publishing.withdraw(entry, TERM)).toBe(true);
+    }
+  };
+  const sightOf = async (id: JobsetId): Promise<Sight> => {
+    const { reads, revision } = await store.commit(
+      [],
+      [
+        { kind: 'get', key: keys.owner(id) },
+        { kind: 'get', key: keys.jobset(id) },
+      ],
+    );
+    const own = reads[0]?.[0];
+    return {
+      revision: reads[1]?.[0]?.modRevision ?? 0,
+      ownRevision: own?.modRevision ?? 0,
+      owner: own ? ownerIn(own) : null,
+      at: revision,
+    };
+  };
+  const claim = async (ledger: Ledger, by: Registration, id = JOBSET): Promise<ClaimedJobset> => {
+    const { claimed } = await ledger.claim(id, await sightOf(id), by);
+    if (claimed === null) throw new Error('not claimed');
+    return claimed;
+  };
+  const keysLeft = async () => (await store.snapshot('')).entries.map((entry) => entry.key);
+
+  beforeEach(async () => {
+    clock = new ManualClock();
+    store = new MemoryStore({ clock });
+    await publish(JOBSET);
+  });
+
+  describe('a claim', () => {
+    it('gives the definitions, and the revision of the owner key as token', async () => {
+      const ledger = ledgerOn(store);
+      const { claim: held, definitions: read } = await claim(ledger, await join(ledger, 'w1'));
+      expect(read).toEqual(definitions);
+      const sight = await sightOf(JOBSET);
+      expect(held).toEqual({ jobset: JOBSET, token: sight.ownRevision, revision: sight.revision });
+      expect(sight.owner).toBe('w1');
+    });
+
+    it.each(Array.from({ length: 25 }, (_, seed) => seed))(
+      'goes to exactly one of 20 that race for it (seed %i)',
+      async (seed) => {
+        const random = seededRandom(seed);
+        const workers = await Promise.all(
+          Array.from({ length: 20 }, async (_, n) => {
+            // A third of the answers are lost, or the client repeats the commit.
+            const faulty = new FaultyStore(store);
+            const ledger = ledgerOn(faulty, seed * 100 + n);
+            const by = await join(ledger, `w${n}`);
+            let isFirst = true;
+            faulty.nextFault = (): Fault | null => {
+              const luck = random.next();
+              const fault =
+                isFirst && luck < 0.17 ? 'answer' : isFirst && luck < 0.34 ? 'repeated' : null;
+              isFirst = false;
+              return fault;
+            };
+            return { ledger, by };
+          }),
+        );
+        workers.sort(() => random.next() - 0.5);
+        const seen = await sightOf(JOBSET);
+        // A loser whose answer was lost only knows that it has not won.
+        const lost = (error: unknown) => {
+          expect(error).toMatchObject({ code: 'WCH_STORE_UNAVAILABLE' });
+          return { claimed: null };
+        };
+        const outcomes = await Promise.all(
+          workers.map(({ ledger, by }) => ledger.claim(JOBSET, seen, by).catch(lost)),
+        );
+        const winners = outcomes.flatMap(({ claimed }, n) => (claimed ? [{ claimed, n }] : []));
+        expect(winners.length).toBe(1);
+        const sight = await sightOf(JOBSET);
+        expect(sight.owner).toBe(workers[winners[0]?.n ?? -1]?.by.worker.id);
+        expect(winners[0]?.claimed.claim.token).toBe(sight.ownRevision);
+        expect(winners[0]?.claimed.definitions).toEqual(definitions);
+      },
+    );
+
+    it.each<Fault>(['answer', 'repeated'])(
+      'that was written, but whose outcome was lost (%s), is recognised as won',
+      async (fault) => {
+        const faulty = new FaultyStore(store);
+        const ledger = ledgerOn(faulty);
+        const by = await join(ledger, 'w1');
+        const faults: (Fault | null)[] = [fault, null];
+        faulty.nextFault = () => faults.shift() ?? null;
+        const { claimed } = await ledger.claim(JOBSET, await sightOf(JOBSET), by);
+        expect(claimed?.claim.token).toBe((await sightOf(JOBSET)).ownRevision);
+      },
+    );
+
+    it('whose request was lost fails, and can be repeated as it was', async () => {
+      const faulty = new FaultyStore(store);
+      const ledger = ledgerOn(faulty);
+      const by = await join(ledger, 'w1');
+      const seen = await sightOf(JOBSET);
+      const faults: (Fault | null)[] = ['request'];
+      faulty.nextFault = () => faults.shift() ?? null;
+      await expect(ledger.claim(JOBSET, seen, by)).rejects.toMatchObject({
+        code: 'WCH_STORE_UNAVAILABLE',
+      });
+      expect((await ledger.claim(JOBSET, seen, by)).claimed).not.toBe(null);
+    });
+
+    it('tells the loser who holds it', async () => {
+      const ledger = ledgerOn(store);
+      const seen = await sightOf(JOBSET);
+      await ledger.claim(JOBSET, seen, await join(ledger, 'w1'));
+      const outcome = await ledger.claim(JOBSET, seen, await join(ledger, 'w2'));
+      expect(outcome).toEqual({ claimed: null, sight: await sightOf(JOBSET) });
+    });
+
+    it('fails when the jobset has changed since it was seen', async () => {
+      const ledger = ledgerOn(store);
+      const seen = await sightOf(JOBSET);
+      await publish(JOBSET, [aCheck('c.example.com')]);
+      const outcome = await ledger.claim(JOBSET, seen, await join(ledger, 'w1'));
+      expect(outcome).toEqual({ claimed: null, sight: await sightOf(JOBSET) });
+    });
+
+    it('fails when the jobset has been withdrawn, and leaves nothing behind', async () => {
+      const ledger = ledgerOn(store);
+      const seen = await sightOf(JOBSET);
+      await withdraw(JOBSET);
+      const by = await join(ledger, 'w1');
+      expect((await ledger.claim(JOBSET, seen, by)).claimed).toBe(null);
+      expect(await keysLeft()).toEqual([keys.worker(by.worker.id)]);
+    });
+
+    it('is refused to a worker whose lease has ended', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      await clock.advance(TTL + 1);
+      await expect(ledger.claim(JOBSET, await sightOf(JOBSET), by)).rejects.toMatchObject({
+        code: 'WCH_LEASE_LOST',
+      });
+      expect((await sightOf(JOBSET)).ownRevision).toBe(0);
+    });
+
+    it('ends with the lease: the jobset is free in the same revision', async () => {
+      const ledger = ledgerOn(store);
+      await claim(ledger, await join(ledger, 'w1'));
+      await clock.advance(TTL + 1);
+      expect(await sightOf(JOBSET)).toMatchObject({ ownRevision: 0, owner: null });
+    });
+
+    it('gives a greater token with each term', async () => {
+      const ledger = ledgerOn(store);
+      const tokens: number[] = [];
+      for (const id of ['w1', 'w2', 'w3']) {
+        const by = await join(ledger, id);
+        tokens.push((await claim(ledger, by)).claim.token);
+        await by.lease.revoke();
+      }
+      expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
+      expect(new Set(tokens).size).toBe(3);
+    });
+
+    it.each([
+      ['of a newer version', Buffer.from('{"v":2}')],
+      ['that is damaged', Buffer.from('no deflate at all')],
+    ])('of a jobset with a chunk %s throws for that one, and hands it back', async (_, chunk) => {
+      await store.commit([], [{ kind: 'put', key: keys.chunk(JOBSET, 0), value: chunk }]);
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      await expect(claim(ledger, by)).rejects.toMatchObject({ code: 'WCH_RECORD' });
+      expect((await sightOf(JOBSET)).owner).toBe(null);
+      await publish(OTHER);
+      expect((await claim(ledger, by, OTHER)).definitions).toEqual(definitions);
+    });
+  });
+
+  describe('a beat', () => {
+    const beat = { seq: 1, at: 0, owned: 1 };
+
+    it('is published while all claims hold', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const { claim: held } = await claim(ledger, by);
+      expect(await ledger.beat(by, beat, [held])).toEqual({ registered: true, lost: [] });
+      expect(await keysLeft()).toContain(keys.beat(by.worker.id));
+    });
+
+    it('names exactly the claims that are lost, among hundreds, and is not published', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const claims = [];
+      for (let n = 0; n < 300; n += 1) {
+        const id = `many-${n}` as JobsetId;
+        await publish(id);
+        claims.push((await claim(ledger, by, id)).claim);
+      }
+      const rival = await join(ledger, 'w2');
+      const gone = [claims[7], claims[150], claims[299]].filter((c) => c !== undefined);
+      for (const lost of gone) {
+        await ledger.release(lost);
+        await claim(ledger, rival, lost.jobset);
+      }
+      expect(await ledger.beat(by, beat, claims)).toEqual({ registered: true, lost: gone });
+      expect(await keysLeft()).not.toContain(keys.beat(by.worker.id));
+    });
+
+    it('finds out that the lease has ended, whatever a renewal said', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const { claim: held } = await claim(ledger, by);
+      await clock.advance(TTL + 1);
+      const lease = { ...by.lease, id: (await store.lease(TTL)).id };
+      expect((await ledger.beat({ ...by, lease }, beat, [held])).registered).toBe(false);
+    });
+
+    it('still holds while a drain is announced at the same moment', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const { claim: held } = await claim(ledger, by);
+      await ledger.announceDraining(by);
+      expect(await ledger.beat(by, beat, [held])).toEqual({ registered: true, lost: [] });
+    });
+  });
+
+  describe('a release', () => {
+    it('leaves the jobset to the next, though the lease lives on', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      await ledger.release((await claim(ledger, by)).claim);
+      expect((await sightOf(JOBSET)).owner).toBe(null);
+      expect((await claim(ledger, await join(ledger, 'w2'))).definitions).toEqual(definitions);
+    });
+
+    it('of a claim that another has taken over changes nothing', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const { claim: stale } = await claim(ledger, by);
+      await by.lease.revoke();
+      await claim(ledger, await join(ledger, 'w2'));
+      await ledger.release(stale);
+      expect((await sightOf(JOBSET)).owner).toBe('w2');
+    });
+
+    it.each<Fault>(['answer', 'repeated'])(
+      'whose outcome was lost (%s) is done all the same',
+      async (fault) => {
+        const faulty = new FaultyStore(store);
+        const ledger = ledgerOn(faulty);
+        const { claim: held } = await claim(ledger, await join(ledger, 'w1'));
+        const faults: (Fault | null)[] = [fault];
+        faulty.nextFault = () => faults.shift() ?? null;
+        await ledger.release(held);
+        expect((await sightOf(JOBSET)).owner).toBe(null);
+      },
+    );
+  });
+
+  it('says when a release did not arrive', async () => {
+    const faulty = new FaultyStore(store);
+    const ledger = ledgerOn(faulty);
+    const { claim: held } = await claim(ledger, await join(ledger, 'w1'));
+    const faults: (Fault | null)[] = ['request'];
+    faulty.nextFault = () => faults.shift() ?? null;
+    await expect(ledger.release(held)).rejects.toMatchObject({ code: 'WCH_STORE_UNAVAILABLE' });
+  });
+
+  describe('a reload', () => {
+    it('gives the content of now under the same token', async () => {
+      const ledger = ledgerOn(store);
+      const { claim: held } = await claim(ledger, await join(ledger, 'w1'));
+      const changed = [aCheck('a.example.com'), aCheck('new.example.com')];
+      await publish(JOBSET, changed);
+      const { revision } = await sightOf(JOBSET);
+      expect(await ledger.reload(held)).toEqual({
+        claim: { ...held, revision },
+        definitions: changed,
+      });
+    });
+
+    it('gives nothing once the claim is lost or the jobset withdrawn', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      await publish(OTHER);
+      const [lost, withdrawn] = [await claim(ledger, by), await claim(ledger, by, OTHER)];
+      await ledger.release(lost.claim);
+      await withdraw(OTHER);
+      expect(await ledger.reload(lost.claim)).toBe(null);
+      expect(await ledger.reload(withdrawn.claim)).toBe(null);
+    });
+  });
+
+  describe('publishing', () => {
+    it('takes a jobset away with its definitions and its owner', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const { claim: held } = await claim(ledger, by);
+      await withdraw(JOBSET);
+      expect(await keysLeft()).toEqual([keys.worker(by.worker.id)]);
+      expect(await ledger.beat(by, { seq: 1, at: 0, owned: 1 }, [held])).toEqual({
+        registered: true,
+        lost: [held],
+      });
+    });
+
+    it('writes nothing once another leads', async () => {
+      const publishing = new Publishing({ store, keys });
+      const over = { condition: { key: keys.jobset(JOBSET), modRevision: 0 } };
+      const replacement = {
+        old: null,
+        id: OTHER,
+        source: 'folder',
+        digest: 'd',
+        definitions,
+      } as const;
+      expect(await publishing.replace(replacement, over)).toBe(false);
+      expect(await keysLeft()).not.toContain(keys.jobset(OTHER));
+    });
+
+    it('writes nothing over a jobset that has changed since it was read', async () => {
+      const publishing = new Publishing({ store, keys });
+      for await (const old of publishing.jobsets()) {
+        await publish(JOBSET, [aCheck('c.example.com')]);
+        const replacement = {
+          old,
+          id: JOBSET,
+          source: 'folder',
+          digest: 'd',
+          definitions,
+        } as const;
+        expect(await publishing.replace(replacement, TERM)).toBe(false);
+        expect(await publishing.withdraw(old, TERM)).toBe(false);
+      }
+      expect(await publishing.definitions(JOBSET)).toEqual([aCheck('c.example.com')]);
+    });
+  });
+});

@@ -1,0 +1,440 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
+import { type Holding, moveFor } from '../../../src/worker/claiming.ts';
+import { aCheck, aSpec } from '../../support/builders.ts';
+import { aPool, type Member } from '../../support/pool.ts';
+
+const ids = (...names: string[]) => names as JobsetId[];
+
+describe('what a worker does about a jobset', () => {
+  const me = 'me' as WorkerId;
+  const other = 'other' as WorkerId;
+  const mine: Holding = { token: 50, revision: 10, proven: true };
+  const mineNoMore: Holding = { ...mine, proven: false };
+
+  it.each([
+    [
+      'nothing there, nothing held',
+      { revision: 0, ownRevision: 0, owner: null, at: 0 },
+      undefined,
+      'none',
+    ],
+    [
+      'free since it was made',
+      { revision: 10, ownRevision: 0, owner: null, at: 0 },
+      undefined,
+      'claim',
+    ],
+    ['handed back', { revision: 10, ownRevision: 40, owner: null, at: 40 }, undefined, 'claim'],
+    ['held by another', { revision: 10, ownRevision: 40, owner: other, at: 40 }, undefined, 'none'],
+    [
+      'claimed by an answer of its own that was lost',
+      { revision: 10, ownRevision: 40, owner: me, at: 40 },
+      undefined,
+      'claim',
+    ],
+    ['held as claimed', { revision: 10, ownRevision: 50, owner: me, at: 50 }, mine, 'none'],
+    ['changed while held', { revision: 60, ownRevision: 50, owner: me, at: 50 }, mine, 'reload'],
+    [
+      'changed, but the sight of its owner is older than the claim',
+      { revision: 60, ownRevision: 40, owner: other, at: 40 },
+      mine,
+      'reload',
+    ],
+    ['not yet seen as held', { revision: 10, ownRevision: 0, owner: null, at: 40 }, mine, 'none'],
+    ['withdrawn while held', { revision: 0, ownRevision: 0, owner: null, at: 60 }, mine, 'lose'],
+    [
+      'taken over by another',
+      { revision: 10, ownRevision: 60, owner: other, at: 60 },
+      mine,
+      'lose',
+    ],
+    [
+      'taken away by an admin',
+      { revision: 10, ownRevision: 60, owner: null, at: 60 },
+      mine,
+      'lose',
+    ],
+    [
+      'its owner key is deleted',
+      { revision: 10, ownRevision: 0, owner: null, at: 60 },
+      mine,
+      'claim',
+    ],
+    [
+      'without proof, and still free',
+      { revision: 10, ownRevision: 0, owner: null, at: 60 },
+      mineNoMore,
+      'claim',
+    ],
+    [
+      'without proof, the end of the lease not seen yet',
+      { revision: 10, ownRevision: 50, owner: me, at: 50 },
+      mineNoMore,
+      'claim',
+    ],
+    [
+      'without proof, and another has it',
+      { revision: 10, ownRevision: 60, owner: other, at: 60 },
+      mineNoMore,
+      'lose',
+    ],
+    [
+      'without proof, and withdrawn',
+      { revision: 0, ownRevision: 0, owner: null, at: 60 },
+      mineNoMore,
+      'lose',
+    ],
+  ] as const)('%s', (_, sight, holding, move) => {
+    expect(moveFor(me, sight, holding)).toBe(move);
+  });
+});
+
+describe('the claimer', () => {
+  let pool: ReturnType<typeof aPool>;
+  const held = (member: Member): string[] => [...member.workload.held.keys()].sort();
+  const leave = (member: Member) => pool.clock.until(member.claimer.drain());
+
+  beforeEach(() => {
+    pool = aPool();
+  });
+
+  it('claims all that is free, with the definitions and a token for each', async () => {
+    const definitions = [aCheck('a'), aCheck('b')];
+    await pool.publish('js-1', definitions);
+    await pool.publish('js-2', [aCheck('c')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(0);
+    expect(held(w1)).toEqual(['js-1', 'js-2']);
+    expect(w1.workload.held.get('js-1' as JobsetId)?.definitions).toEqual(definitions);
+    expect(await pool.owners()).toEqual({ 'js-1': 'w1', 'js-2': 'w1' });
+    const { entries } = await pool.store.snapshot(pool.keys.owner('js-1' as JobsetId));
+    expect(w1.workload.held.get('js-1' as JobsetId)?.claim.token).toBe(
+      String(entries[0]?.modRevision),
+    );
+    expect(w1.claimer.attached).toBe(true);
+  });
+
+  it('claims a jobset when it appears', async () => {
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1000);
+    await pool.publish('js-1', [aCheck('a')]);
+    await pool.clock.advance(0);
+    expect(held(w1)).toEqual(['js-1']);
+  });
+
+  it('takes the new content of a jobset on, under the same token', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(0);
+    const before = w1.workload.held.get('js-1' as JobsetId);
+    await pool.publish('js-1', [aCheck('a'), aCheck('b')]);
+    await pool.clock.advance(0);
+    const after = w1.workload.held.get('js-1' as JobsetId);
+    expect(after?.definitions.map(({ key }) => key)).toEqual(['a', 'b']);
+    expect(after?.claim).toEqual(before?.claim);
+    expect(w1.workload.log).toEqual(['+js-1', '+js-1']);
+  });
+
+  it('drops a jobset that is withdrawn', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(0);
+    await pool.withdraw('js-1');
+    await pool.clock.advance(0);
+    expect(held(w1)).toEqual([]);
+    await pool.clock.advance(10_000);
+    expect(w1.claimer.attached).toBe(true);
+  });
+
+  it('keeps what it holds for as long as it beats', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(3_600_000);
+    expect(w1.workload.log).toEqual(['+js-1']);
+    expect(w1.claimer.attached).toBe(true);
+    expect(await pool.owners()).toEqual({ 'js-1': 'w1' });
+  });
+
+  it('leaves a jobset that it cannot read alone, until that changes', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const damaged = {
+      kind: 'put',
+      key: pool.keys.chunk('js-1' as JobsetId, 0),
+      value: Buffer.from('x'),
+    } as const;
+    await pool.store.commit([], [damaged]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(0);
+    const { revision } = await pool.store.snapshot(pool.keys.owners);
+    await pool.clock.advance(60_000);
+    expect((await pool.store.changes(pool.keys.owners, revision)).changed).toEqual([]);
+    expect(held(w1)).toEqual([]);
+    await pool.publish('js-1', [aCheck('b')]);
+    await pool.clock.advance(0);
+    expect(held(w1)).toEqual(['js-1']);
+  });
+
+  it('goes on with the old content where the new one cannot be read', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(0);
+    const jobset = pool.keys.jobset('js-1' as JobsetId);
+    const { entries } = await pool.store.snapshot(jobset);
+    await pool.store.commit(
+      [],
+      [
+        { kind: 'put', key: jobset, value: entries[0]?.value ?? Buffer.alloc(0) },
+        { kind: 'put', key: pool.keys.chunk('js-1' as JobsetId, 0), value: Buffer.from('x') },
+      ],
+    );
+    await pool.clock.advance(10_000);
+    expect(w1.workload.log).toEqual(['+js-1']);
+  });
+
+  it('settles with many others who holds what: each jobset once', async () => {
+    for (let n = 0; n < 50; n += 1) await pool.publish(`js-${n}`, [aCheck(`check-${n}`)]);
+    const members = Array.from({ length: 20 }, (_, n) => pool.join(`w${n}`));
+    await pool.clock.advance(10_000);
+    const all = members.flatMap(held);
+    expect(all.length).toBe(50);
+    expect(new Set(all).size).toBe(50);
+    const owners = await pool.owners();
+    for (const member of members) for (const id of held(member)) expect(owners[id]).toBe(member.id);
+  });
+
+  it('claims in the end whatever answers are lost', async () => {
+    for (let n = 0; n < 30; n += 1) await pool.publish(`js-${n}`, [aCheck(`check-${n}`)]);
+    const w1 = pool.join('w1');
+    w1.network.nextFault = () => {
+      const luck = pool.random.next();
+      return luck < 0.2 ? 'answer' : luck < 0.4 ? 'request' : luck < 0.5 ? 'repeated' : null;
+    };
+    await pool.clock.advance(60_000);
+    w1.network.nextFault = null;
+    await pool.clock.advance(10_000);
+    expect(held(w1).length).toBe(30);
+    const { entries } = await pool.store.snapshot(pool.keys.owners);
+    for (const entry of entries) {
+      const jobset = w1.workload.held.get(pool.keys.ownedJobsetOf(entry.key));
+      expect(jobset?.claim.token).toBe(String(entry.modRevision));
+    }
+    expect(w1.claimer.attached).toBe(true);
+  });
+
+  describe('cut off from the store', () => {
+    let w1: Member;
+    beforeEach(async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      await pool.publish('js-2', [aCheck('b')]);
+      w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+    });
+
+    it('is detached before its lease ends, and keeps running what it holds', async () => {
+      w1.network.cut = true;
+      const isOwned = async () => (await pool.owners())['js-1'] === 'w1';
+      while (w1.claimer.attached) await pool.clock.advance(100);
+      expect(await isOwned()).toBe(true);
+      await pool.clock.advance(1300);
+      expect(await isOwned()).toBe(true);
+      await pool.clock.advance(60_000);
+      expect(await isOwned()).toBe(false);
+      expect(held(w1)).toEqual(['js-1', 'js-2']);
+    });
+
+    it('claims again what nobody else has, without having stopped it', async () => {
+      w1.network.cut = true;
+      await pool.clock.advance(60_000);
+      w1.network.heal();
+      await pool.clock.advance(3000);
+      expect(await pool.owners()).toEqual({ 'js-1': 'w1', 'js-2': 'w1' });
+      expect(w1.workload.log).toEqual(['+js-1', '+js-2', '+js-1', '+js-2']);
+      expect(w1.claimer.attached).toBe(true);
+    });
+
+    it('keeps its claims and tokens when it is back before the lease has ended', async () => {
+      const tokens = () => [...w1.workload.held.values()].map(({ claim }) => claim.token);
+      const before = tokens();
+      w1.network.cut = true;
+      await pool.clock.advance(3500);
+      w1.network.heal();
+      await pool.clock.advance(3000);
+      expect(tokens()).toEqual(before);
+      expect(w1.claimer.attached).toBe(true);
+    });
+
+    it('gives up what another has taken, as soon as it is back', async () => {
+      w1.network.cut = true;
+      await pool.clock.advance(1000);
+      const w2 = pool.join('w2');
+      await pool.clock.advance(10_000);
+      expect(held(w2)).toEqual(['js-1', 'js-2']);
+      expect(held(w1)).toEqual(['js-1', 'js-2']);
+      expect(w1.claimer.attached).toBe(false);
+      w1.network.heal();
+      await pool.clock.advance(2000);
+      expect(held(w1)).toEqual([]);
+      expect(await pool.owners()).toEqual({ 'js-1': 'w2', 'js-2': 'w2' });
+      expect(w1.claimer.attached).toBe(true);
+    });
+
+    it('takes nothing new meanwhile', async () => {
+      w1.network.cut = true;
+      await pool.clock.advance(10_000);
+      await pool.publish('js-3', [aCheck('c')]);
+      await pool.clock.advance(10_000);
+      expect(held(w1)).toEqual(['js-1', 'js-2']);
+      w1.network.heal();
+      await pool.clock.advance(2000);
+      expect(held(w1)).toEqual(['js-1', 'js-2', 'js-3']);
+    });
+  });
+
+  it('hands over within the lease and half a second when a worker dies', async () => {
+    for (let n = 0; n < 20; n += 1) await pool.publish(`js-${n}`, [aCheck(`check-${n}`)]);
+    const dead = pool.join('w1');
+    await pool.clock.advance(5000);
+    const w2 = pool.join('w2');
+    await pool.clock.advance(5000);
+    expect(held(w2)).toEqual([]);
+    dead.network.cut = true;
+    await pool.clock.advance(6500);
+    expect(held(w2).length).toBe(20);
+  });
+
+  it('is detached at once after a pause longer than its lease, before any timer has run', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1000);
+    pool.clock.stall(6000);
+    expect(w1.claimer.attached).toBe(false);
+    await pool.clock.advance(2000);
+    expect(w1.claimer.attached).toBe(true);
+    expect(held(w1)).toEqual(['js-1']);
+  });
+
+  it('is detached while the wall clock has leapt, until its next beat', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1000);
+    pool.clock.stepWall(3_600_000);
+    expect(w1.claimer.attached).toBe(false);
+    await pool.clock.advance(2200);
+    expect(w1.claimer.attached).toBe(true);
+    pool.clock.stepWall(-7_200_000);
+    await pool.clock.advance(60_000);
+    expect(w1.claimer.attached).toBe(true);
+    expect(w1.workload.log).toEqual(['+js-1']);
+  });
+
+  it('is not taken in by a wall clock that was set back', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1000);
+    w1.network.cut = true;
+    pool.clock.stepWall(-3_600_000);
+    await pool.clock.advance(4600);
+    expect(w1.claimer.attached).toBe(false);
+  });
+
+  it('claims a jobset again whose owner key somebody has deleted, without stopping it', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1000);
+    await pool.store.commit([], [{ kind: 'delete', key: pool.keys.owner('js-1' as JobsetId) }]);
+    await pool.clock.advance(1000);
+    expect(w1.workload.log).toEqual(['+js-1', '+js-1']);
+    expect(await pool.owners()).toEqual({ 'js-1': 'w1' });
+  });
+
+  describe('draining', () => {
+    it('hands everything back, and another has it at once', async () => {
+      for (const id of ['js-1', 'js-2', 'js-3']) await pool.publish(id, [aCheck(id)]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      const w2 = pool.join('w2');
+      await pool.clock.advance(1000);
+      const before = pool.clock.now();
+      await leave(w1);
+      await pool.clock.advance(0);
+      expect(pool.clock.now()).toBe(before);
+      expect(held(w1)).toEqual([]);
+      expect(held(w2)).toEqual(['js-1', 'js-2', 'js-3']);
+      expect(w1.claimer.state).toBe('stopped');
+      expect((await pool.store.snapshot(pool.keys.worker('w1' as WorkerId))).entries).toEqual([]);
+    });
+
+    it('keeps a jobset its own until its runs in flight have ended', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      const w2 = pool.join('w2');
+      w1.workload.quiet = () => pool.clock.sleep(4000);
+      const drained = w1.claimer.drain();
+      await pool.clock.advance(3999);
+      expect(await pool.owners()).toEqual({ 'js-1': 'w1' });
+      expect(held(w2)).toEqual([]);
+      await pool.clock.advance(2);
+      await drained;
+      expect(held(w2)).toEqual(['js-1']);
+    });
+
+    it('tells the others from the beginning', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      w1.workload.quiet = () => pool.clock.sleep(4000);
+      const drained = w1.claimer.drain();
+      await pool.clock.advance(10);
+      const { entries } = await pool.store.snapshot(pool.keys.worker('w1' as WorkerId));
+      expect(JSON.parse(String(entries[0]?.value)).state).toBe('draining');
+      await pool.clock.advance(5000);
+      await drained;
+    });
+
+    it('takes nothing more, and no new content', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      w1.workload.quiet = () => pool.clock.sleep(4000);
+      const drained = w1.claimer.drain();
+      await pool.publish('js-1', [aCheck('a', aSpec({ failAfter: 2 }))]);
+      await pool.publish('js-2', [aCheck('b')]);
+      await pool.clock.advance(5000);
+      await drained;
+      expect(w1.workload.log).toEqual(['+js-1', '-js-1']);
+    });
+
+    it('ends after its time though runs hang, and the lease frees the rest', async () => {
+      for (const id of ids('js-1', 'js-2')) await pool.publish(id, [aCheck(id)]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      w1.workload.quiet = (id) => (id === 'js-1' ? new Promise(() => {}) : Promise.resolve());
+      const drained = w1.claimer.drain();
+      await pool.clock.advance(25_000);
+      await drained;
+      const w2 = pool.join('w2');
+      await pool.clock.advance(0);
+      expect(held(w2)).toEqual(['js-1', 'js-2']);
+    });
+
+    it('ends after its time though the store is away', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      w1.network.cut = true;
+      await leave(w1);
+      expect(w1.claimer.state).toBe('stopped');
+      expect(held(w1)).toEqual([]);
+    });
+
+    it('is done once, however often it is asked for', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      await pool.clock.until(Promise.all([w1.claimer.drain(), w1.claimer.drain()]));
+      expect(w1.workload.log).toEqual(['+js-1', '-js-1']);
+    });
+  });
+});
