@@ -16,7 +16,7 @@ import type { Catalogue } from './shared/domain/catalogue.ts';
 import type { WorkerId } from './shared/domain/check.ts';
 import type { Severity } from './shared/domain/diagnostic.ts';
 import type { Health, ReloadReport, SelfSource, StatusSource } from './shared/domain/status.ts';
-import { formatAddress, type ListenAddress } from './shared/http/listen.ts';
+import { formatAddress, type ListenAddress, serves } from './shared/http/listen.ts';
 import {
   healthRoute,
   metricsRoute,
@@ -31,8 +31,13 @@ import type { Log } from './shared/runtime/log.ts';
 import { Meter } from './shared/runtime/meter.ts';
 import type { Random } from './shared/runtime/random.ts';
 import { SelfMonitor } from './shared/runtime/self-monitor.ts';
+import { createSecrets } from './shared/secrets/resolve.ts';
 import type { Sink } from './shared/sinks/sink.ts';
-import { createHttpProbe, type HttpProbeOptions } from './worker/probes/http.ts';
+import { parseConnectTo } from './worker/probes/connect-to.ts';
+import { createHttpProbe, type HttpProbe } from './worker/probes/http.ts';
+import { OwnResolver } from './worker/probes/own-resolver.ts';
+import type { Resolver } from './worker/probes/resolver.ts';
+import { systemResolver } from './worker/probes/system-resolver.ts';
 import { Worker } from './worker/worker.ts';
 
 /** Where the catalogue comes from: a folder, or URLs from the command line. */
@@ -56,7 +61,14 @@ export interface AppOptions {
   readonly runAtStart: boolean;
   /** How long runs in flight may take when the process stops. */
   readonly drainMs: number;
-  readonly probe: Pick<HttpProbeOptions, 'connectTo' | 'dns' | 'secrets'>;
+  /** `HOST:PORT:ADDRESS:PORT`, as in curl. */
+  readonly connectTo: readonly string[];
+  /** `own`, `system`, or `ADDRESS[:PORT]` of the servers to ask, separated by commas. */
+  readonly dns: string;
+  /** What `${env:NAME}` refers to. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Hears of each secret before it is used, so that no text can show it. */
+  readonly onSecret: (value: string) => void;
 }
 
 export interface App extends AsyncDisposable {
@@ -92,7 +104,7 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
   let listening: ListenAddress | null = null;
   const meter = new Meter();
   const id = options.random.uuid() as WorkerId;
-  const probe = createHttpProbe({ ...options.probe, clock, denied: ownListener(() => listening) });
+  const probe = probeFor(options, () => listening);
   stack.defer(() => probe.close());
   const store = stack.use(new MemoryStore({ clock }));
   const keys = new Keys();
@@ -122,7 +134,7 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
   });
   const self = stack.use(new SelfMonitor({ clock, meter, worker: id, version }));
   stack.use(new EventLoopMonitor({ clock, meter }));
-  meter.observe('watcher.connections.met_closed', () => probe.metClosed);
+  meter.observe('watcher.connections.met_closed', () => probe.metClosed());
   exposeCatalogue(meter, () => catalogue);
 
   const reload = async (confirm: boolean): Promise<ReloadReport> => {
@@ -169,6 +181,25 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
 
 /** On top of the time for runs in flight: the transactions that hand jobsets back. */
 const HAND_BACK_MS = 2_000;
+
+const probeFor = (options: AppOptions, listening: () => ListenAddress | null): HttpProbe => {
+  const { clock, connectTo, dns, env, onSecret } = options;
+  return createHttpProbe({
+    clock,
+    connectTo: parseConnectTo(connectTo),
+    resolver: resolverFor(dns, clock),
+    secrets: createSecrets({ clock, env, onValue: onSecret }),
+    denied: (address, port, path) => {
+      const own = listening();
+      return own?.port === port && path !== '/healthz' && serves(own.host, address);
+    },
+  });
+};
+
+const resolverFor = (dns: string, clock: Clock): Resolver => {
+  if (dns === 'system') return systemResolver;
+  return new OwnResolver({ clock, ...(dns === 'own' ? {} : { servers: dns.split(',') }) });
+};
 
 const adminOn = (
   options: Pick<AppOptions, 'clock' | 'random' | 'log'> & { store: MemoryStore; keys: Keys },

@@ -6,10 +6,10 @@ import { LOG_LEVELS, type LogLevel } from '../shared/runtime/log.ts';
 /** As commander hands them over. */
 export interface RunFlags {
   readonly config?: string;
-  readonly settings?: string;
   readonly concurrency?: number;
   readonly connectTo: readonly string[];
-  readonly dns?: string;
+  /** `own`, `system`, or servers. */
+  readonly dns: string;
   readonly logLevel: LogLevel;
   readonly json?: true;
 }
@@ -17,9 +17,6 @@ export interface RunFlags {
 export const addRunOptions = (command: Command, logLevel: LogLevel = 'info'): Command =>
   command
     .option('--config <dir>', 'folder of the check files (default: configs)')
-    .addOption(
-      new Option('--settings <file>', 'settings (default: watcher.yml)').env('WATCHER_SETTINGS'),
-    )
     .addOption(
       new Option('--concurrency <n>', 'runs at a time')
         .argParser(wholeNumber)
@@ -30,7 +27,11 @@ export const addRunOptions = (command: Command, logLevel: LogLevel = 'info'): Co
         .argParser((value, before: readonly string[]) => [...before, value])
         .default([], 'none'),
     )
-    .addOption(new Option('--dns <server>', 'ask this resolver').env('WATCHER_DNS'))
+    .addOption(
+      new Option('--dns <resolver>', 'own, system, or ADDRESS[:PORT] of the servers to ask')
+        .default('own')
+        .env('WATCHER_DNS'),
+    )
     .addOption(
       new Option('--log-level <level>', 'what to say on stderr')
         .choices(LOG_LEVELS)
@@ -54,16 +55,6 @@ export const targetsOf = (args: readonly string[]): Targets => {
   const isUrl = (text: string): boolean => /^https?:\/\//i.test(text);
   const distinct = [...new Set(args)];
   return { urls: distinct.filter(isUrl), keys: distinct.filter((text) => !isUrl(text)) };
-};
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** `500ms`, `30s`, `5m`, `1h` in ms. */
-export const durationArgument = (text: string): number => {
-  const [, number = '', unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
-  const ms = Number(number) * (UNITS[unit] ?? 0);
-  if (ms > 0) return ms;
-  throw new InvalidArgumentError('Write a number and ms, s, m or h: 30s.');
 };
 
 const wholeNumber = (text: string): number => {

@@ -58,9 +58,14 @@ export class RunOutput implements Sink {
     this.#table?.changed();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Leaves the table as it is: once the worker hands its checks back, there are none to show. */
+  freeze(): void {
     this.#table?.[Symbol.dispose]();
     this.#table = null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.freeze();
     await this.#lines?.[Symbol.asyncDispose]();
   }
 }

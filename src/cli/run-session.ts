@@ -4,6 +4,8 @@
  */
 
 import { type App, startApp } from '../app.ts';
+import { durationMs } from '../shared/config/fields.ts';
+import { WatcherError } from '../shared/domain/errors.ts';
 import { DEFAULT_LISTEN, parseListen } from '../shared/http/listen.ts';
 import { systemClock } from '../shared/runtime/clock.ts';
 import { Lifecycle, onReaderGone } from '../shared/runtime/lifecycle.ts';
@@ -48,6 +50,7 @@ export async function runSession(args: readonly string[], flags: RunCommandFlags
 
 async function start({ flags, targets, session, output, lifecycle }: Run): Promise<void> {
   const wanted = flags.listen === undefined ? DEFAULT_LISTEN : parseListen(flags.listen);
+  const time = flags.for === undefined ? null : timeOf(flags.for);
   const isDemo = flags.demo && targets.urls.length + targets.keys.length === 0;
   const demo = isDemo ? await startDemo(wanted, systemClock) : null;
   if (demo !== null) lifecycle.onStop('the demo service', () => demo[Symbol.asyncDispose]());
@@ -61,8 +64,15 @@ async function start({ flags, targets, session, output, lifecycle }: Run): Promi
   });
   process.stderr.write(greeting(app, demo));
   output.show(app);
-  if (flags.for !== undefined) systemClock.after(flags.for, () => lifecycle.stop());
+  lifecycle.onStop('the table', () => output.freeze());
+  if (time !== null) systemClock.after(time, () => lifecycle.stop());
 }
+
+const timeOf = (text: string): number => {
+  const ms = durationMs(text);
+  if (ms !== null && ms > 0) return ms;
+  throw new WatcherError('WCH_USAGE', `--for: '${text}' is not a duration such as 30s or 5m`);
+};
 
 const greeting = ({ catalogue, url }: App, demo: Demo | null): string => {
   const checks = plural(catalogue.definitions.length, 'check');

@@ -1,14 +1,13 @@
 /** `watcher run`: everything in one process, until it is told to stop. */
 
 import { type Command, Option } from 'commander';
-import { addRunOptions, durationArgument, type RunFlags } from './run-options.ts';
+import { addRunOptions, type RunFlags } from './run-options.ts';
 
 export interface RunCommandFlags extends RunFlags {
   readonly listen?: string;
   readonly table: boolean;
   readonly demo?: true;
-  /** Ms. */
-  readonly for?: number;
+  readonly for?: string;
 }
 
 const HELP = `
@@ -35,7 +34,7 @@ export const register = (program: Command): void => {
     )
     .option('--json', 'print results as JSON lines, on a terminal too')
     .option('--no-table', 'the same')
-    .option('--for <duration>', 'stop after that long: 30s, 5m', durationArgument)
+    .option('--for <duration>', 'stop after that long: 30s, 5m')
     .option('--demo', 'start a small service to watch; has no effect with a URL or check')
     .addHelpText('after', HELP)
     .action(run);

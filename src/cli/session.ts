@@ -52,6 +52,9 @@ export const appOptions = (options: SessionOptions): Omit<AppOptions, 'listen'> 
     perHost: Math.ceil(concurrency / 2),
     runAtStart: true,
     drainMs: DRAIN_MS,
-    probe: { connectTo: [...connectTo, ...flags.connectTo], dns: flags.dns },
+    connectTo: [...connectTo, ...flags.connectTo],
+    dns: flags.dns,
+    env: process.env,
+    onSecret: (value) => session.redactor.register(value),
   };
 };

@@ -3,7 +3,7 @@
  * owns what is in flight; what a run means is decided by the pure rules it calls.
  */
 
-import { isNetworkLevel } from '../shared/domain/reasons.ts';
+import { isCheckerFault, isNetworkLevel } from '../shared/domain/reasons.ts';
 import type { Observation, Result, Verdict } from '../shared/domain/result.ts';
 import { isLate } from '../shared/rules/lateness.ts';
 import { NetworkWitness } from '../shared/rules/network-suspicion.ts';
@@ -222,7 +222,10 @@ export class Runner {
   /** True when the run failed in a way that tells more of the network here than of its target. */
   #testify(run: Run, observation: Observation): boolean {
     const at = this.#options.clock.monotonicMs();
-    const failed = observation.kind === 'failure' && isNetworkLevel(observation.code);
+    const code = observation.kind === 'failure' ? observation.code : null;
+    // What went wrong before the network was asked is no evidence about it, for or against.
+    if (code !== null && isCheckerFault(code)) return false;
+    const failed = code !== null && isNetworkLevel(code);
     const change = this.#witness.record(run.host, at, failed);
     if (change) this.#options.onSuspicion(change);
     return failed && this.#witness.suspects(at);

@@ -12,7 +12,7 @@ import type { SkipReason } from '../shared/domain/result.ts';
 import { fraction } from '../shared/rules/hash.ts';
 import { type Cron, cronOf, offsetOf } from '../shared/rules/schedule.ts';
 import type { Clock, Timer } from '../shared/runtime/clock.ts';
-import { type CheckTable, IDLE } from './check-table.ts';
+import { type CheckTable, IDLE, type Seat } from './check-table.ts';
 import { DueQueue } from './due-queue.ts';
 import type { Plans } from './plan.ts';
 import type { Runner } from './runner.ts';
@@ -37,6 +37,8 @@ export interface SchedulerOptions {
   readonly runAtStart: boolean;
   /** How long `drop` waits for runs in flight before it ends them. */
   readonly graceMs: number;
+  /** A stored definition that this version cannot compile; it is left out, the others run. */
+  readonly onUnusable: (definition: CheckDefinition, error: unknown) => void;
 }
 
 export class Scheduler implements Workload {
@@ -66,7 +68,7 @@ export class Scheduler implements Workload {
     const spread = Math.min(OPENING_WINDOW_MS, definitions.length * OPENING_STEP_MS);
     this.#held.set(
       claim.jobset,
-      definitions.map((definition) => this.#seat(definition, claim, { now, spread })),
+      definitions.flatMap((definition) => this.#seat(definition, claim, { now, spread }) ?? []),
     );
     const { table } = this.#options;
     for (const slot of before) {
@@ -90,12 +92,16 @@ export class Scheduler implements Workload {
     for (const slot of slots) if (table.claim[slot]?.jobset === id) this.#remove(slot);
   }
 
-  #seat(definition: CheckDefinition, claim: Claim, at: { now: number; spread: number }): number {
+  #seat(
+    definition: CheckDefinition,
+    claim: Claim,
+    at: { now: number; spread: number },
+  ): number | undefined {
     const { table, plans } = this.#options;
-    const { id, key, spec } = definition;
-    const plan = plans.acquire(spec);
-    const cron = cronOf(spec.schedule, id);
-    const seat = { id, key, plan, cron, offsetMs: offsetOf(spec.schedule, id), claim };
+    const { id, key } = definition;
+    const seat = this.#compile(definition, claim);
+    if (!seat) return undefined;
+    const { plan } = seat;
     const slot = table.slotOf(id);
     if (slot === undefined) {
       const added = table.add(seat);
@@ -111,6 +117,19 @@ export class Scheduler implements Workload {
       this.#queue.set(slot, this.#tickAfter(slot, at.now));
     }
     return slot;
+  }
+
+  /** One bad definition must not cost the others of its jobset. */
+  #compile(definition: CheckDefinition, claim: Claim): Seat | null {
+    const { id, key, spec } = definition;
+    try {
+      const cron = cronOf(spec.schedule, id);
+      const offsetMs = offsetOf(spec.schedule, id);
+      return { id, key, plan: this.#options.plans.acquire(spec), cron, offsetMs, claim };
+    } catch (error) {
+      this.#options.onUnusable(definition, error);
+      return null;
+    }
   }
 
   /** Queues a new check: its first tick, or before that its run at start. */
@@ -180,7 +199,10 @@ export class Scheduler implements Workload {
     const { tick, passed, next } = this.#passed(slot, due, now);
     this.#queue.set(slot, next);
     tally.scheduled += passed;
-    if (table.phase[slot] !== IDLE) return this.#skip(slot, 'overlap', passed);
+    if (table.phase[slot] !== IDLE) {
+      this.#skip(slot, 'overlap', passed);
+      return;
+    }
     if (passed > 1) this.#skip(slot, 'catchup', passed - 1);
     runner.submit(slot, tick, true);
   }

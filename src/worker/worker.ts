@@ -48,7 +48,7 @@ export class Worker implements Authority {
   readonly #options: WorkerOptions;
 
   constructor(options: WorkerOptions) {
-    const { clock, probes, places, runAtStart, graceMs, record, ledger } = options;
+    const { clock, log, meter, probes, places, runAtStart, graceMs, record, ledger } = options;
     const table = this.#table;
     const tally = this.tally;
     this.#options = options;
@@ -70,8 +70,12 @@ export class Worker implements Authority {
       runner: this.#runner,
       runAtStart,
       graceMs,
+      onUnusable: ({ key: check }, err) => {
+        meter.counter('watcher.checks.unusable').add();
+        log.error('a stored check cannot be run', { check, err });
+      },
     });
-    const { random, log, timing, drainMs } = options;
+    const { random, timing, drainMs } = options;
     this.#claimer = new Claimer({
       clock,
       random,

@@ -35,13 +35,13 @@ export async function measureWindow(span: Span, checksDone: () => number): Promi
 }
 
 /** Runs a script of this folder in a process of its own; its last line of output is the answer. */
-export async function inChild<Answer>(script: string, options: object): Promise<Answer> {
-  const command = [
-    process.execPath,
-    path.join(import.meta.dirname, script),
-    JSON.stringify(options),
-  ];
-  const output = await outputOf(command);
+export async function inChild<Answer>(
+  script: string,
+  options: object,
+  flags: readonly string[] = [],
+): Promise<Answer> {
+  const file = path.join(import.meta.dirname, script);
+  const output = await outputOf([process.execPath, ...flags, file, JSON.stringify(options)]);
   return JSON.parse(output.slice(output.lastIndexOf('\n') + 1)) as Answer;
 }
 

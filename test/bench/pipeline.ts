@@ -12,10 +12,11 @@ import path from 'node:path';
 import type { Catalogue } from '../../src/shared/domain/catalogue.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { JsonLines } from '../../src/shared/sinks/json-lines.ts';
-import { startBenchApp } from './bench-app.ts';
-import { catalogueOf } from './definitions.ts';
+import { startInProcess } from '../support/in-process-app.ts';
+import { addressOf } from '../support/loopback.ts';
+import { catalogueOf } from '../support/many-checks.ts';
 import { childOptions, measureWindow } from './measured-window.ts';
-import { addressOf, type TargetLoad } from './target-load.ts';
+import type { TargetLoad } from './target-load.ts';
 
 /** More a second than a core can do, so that the schedule is always overdue; by little, as every
  * tick that finds its check still waiting costs something too. */
@@ -34,13 +35,14 @@ const counter = {
   },
   [Symbol.asyncDispose]: async () => {},
 };
-const app = await startBenchApp({
+const app = await startInProcess({
   catalogue: await checksOf(load),
   sinks: [new JsonLines(stream, systemClock), counter],
   concurrency: load.pace.kind === 'saturated' ? load.pace.inFlight : 256,
 });
 const window = await measureWindow(load.span, () => done);
-if (load.pace.kind === 'saturated' && app.waiting() === 0) throw new Error(ON_TIME);
+if (load.pace.kind === 'saturated' && app.meter.total('watcher.runs.waiting') === 0)
+  throw new Error(ON_TIME);
 console.log(JSON.stringify(window));
 await folder.remove();
 process.exit(0);

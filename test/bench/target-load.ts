@@ -17,13 +17,6 @@ export interface TargetLoad {
   readonly span: Span;
 }
 
-/** Distinct for 16,000,000 numbers, from 127.0.0.1 on, never a network or broadcast address. */
-export function addressOf(index: number): string {
-  const host = (index % 254) + 1;
-  const subnet = Math.floor(index / 254);
-  return `127.${subnet >> 8}.${subnet & 255}.${host}`;
-}
-
 /** Both ways of loading a target; a full TLS handshake costs so much that fewer fit a core. */
 export const paces = ({ tls }: { readonly tls: boolean }): readonly Pace[] => [
   { kind: 'saturated', inFlight: 64 },

@@ -126,10 +126,14 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }
 
-/** Until something listens there; throws when the process ends first or 10 s are over. */
-export async function listening(port: number, by: RunningProcess): Promise<void> {
+/** Until something listens there; throws when the process ends first or the time is over. */
+export async function listening(
+  port: number,
+  by: RunningProcess,
+  withinMs = 10_000,
+): Promise<void> {
   const ended = by.exited.then(() => true);
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline; ) {
     if (await accepts(port)) return;
     if (await Promise.race([ended, sleep(10, false)])) break;
   }

@@ -10,6 +10,9 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 export const SOURCE_COMMAND = [process.execPath, path.join(ROOT, 'src/cli.ts')];
 export const BUILT_COMMAND = [process.execPath, path.join(ROOT, 'dist/cli.js')];
 
+/** It listens when its folder is loaded; that of a benchmark takes a while. */
+const LOADED_MS = 120_000;
+
 export interface WatcherOptions {
   readonly command?: readonly string[];
   readonly config: string;
@@ -38,7 +41,7 @@ export async function startWatcher(options: WatcherOptions): Promise<WatcherProc
       stdout,
     },
   );
-  await listening(port, child);
+  await listening(port, child, LOADED_MS);
   return {
     pid: child.pid,
     process: child,

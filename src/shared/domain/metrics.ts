@@ -61,6 +61,12 @@ export const METRICS = {
     labels: NONE,
     help: 'Ticks neither run, skipped nor pending; anything but 0 is a defect of watcher',
   },
+  'watcher.checks.unusable': {
+    kind: 'counter',
+    unit: 'count',
+    labels: NONE,
+    help: 'Stored checks that this version could not compile and left out',
+  },
   'watcher.checks.late': {
     kind: 'counter',
     unit: 'count',

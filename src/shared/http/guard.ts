@@ -23,7 +23,7 @@ export function refusalOf(caller: Caller, token: string | null): RouteReply | nu
   if (caller.method !== 'GET' && caller.method !== 'HEAD' && isForeign(caller))
     return problem(403, 'origin_refused', 'a page of another origin may not do this');
   if (token !== null && !caller.open && !isBearer(caller.authorization, token))
-    return problem(401, 'unauthorized', 'a bearer token is needed, see listen_token');
+    return problem(401, 'unauthorized', 'a bearer token is needed');
   return null;
 }
 

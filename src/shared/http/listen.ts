@@ -1,6 +1,7 @@
 /** Where a process may listen: loopback as it likes, anywhere else only with TLS and a token. */
 
 import { BlockList, isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { WatcherError } from '../domain/errors.ts';
 
 export interface ListenAddress {
@@ -40,7 +41,7 @@ export function refuseExposed(
   if (protection.tls !== undefined && protection.token !== undefined) return;
   throw new WatcherError(
     'WCH_SETTINGS',
-    `listen: ${formatAddress(listen)} is reachable from other machines, which needs both listen_tls and listen_token; without them watcher only listens on loopback`,
+    `listen: ${formatAddress(listen)} is reachable from other machines, which needs TLS and a token; without both watcher listens on loopback only`,
   );
 }
 
@@ -53,6 +54,15 @@ export const isLoopback = (host: string): boolean => {
   const family = isIP(host);
   if (family === 0) return host.toLowerCase() === 'localhost';
   return LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
+};
+
+/** Whether a connection to the IP `address` reaches a listener on `host`. */
+export const serves = (host: string, address: string): boolean => {
+  if (host === address) return true;
+  if (host.toLowerCase() === 'localhost') return isLoopback(address);
+  if (host !== '0.0.0.0' && host !== '::') return false;
+  const own = Object.values(networkInterfaces()).flat();
+  return isLoopback(address) || own.some((network) => network?.address === address);
 };
 
 export const formatAddress = ({ host, port }: ListenAddress): string =>

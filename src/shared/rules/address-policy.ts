@@ -25,7 +25,8 @@ const refusalV4 = (address: string): string | null => {
 
 /** The eight 16-bit groups of an IPv6 address in any valid spelling, without its zone. */
 const groupsOf = (address: string): readonly number[] => {
-  const dotted = address.lastIndexOf('.') === -1 ? null : address.slice(address.lastIndexOf(':') + 1);
+  const dotted =
+    address.lastIndexOf('.') === -1 ? null : address.slice(address.lastIndexOf(':') + 1);
   const hex = dotted === null ? address : address.slice(0, -dotted.length) + hexOf(dotted);
   const [head = '', tail] = hex.split('::');
   const left = head === '' ? [] : head.split(':');

@@ -94,6 +94,16 @@ const knownLabels = ({ labels }: MetricDefinition): Labels[] =>
 
 const keyOf = (labels: Labels): string => Object.values(labels).join('\0');
 
+/** Prometheus refuses a page on which the same labels occur twice. */
+const summed = (samples: readonly Sample[]): readonly Sample[] => {
+  const sums = new Map<string, Sample>();
+  for (const { labels, value } of samples) {
+    const key = keyOf(labels);
+    sums.set(key, { labels, value: value + (sums.get(key)?.value ?? 0) });
+  }
+  return [...sums.values()];
+};
+
 export class Meter {
   readonly #cells = new Map<MetricName, Map<string, Cell>>();
   readonly #histograms = new Map<MetricName, Histogram>();
@@ -129,7 +139,7 @@ export class Meter {
   samples(name: NameOf<'counter' | 'gauge'>): readonly Sample[] {
     const reading = this.#observed.get(name)?.() ?? [...(this.#cells.get(name)?.values() ?? [])];
     const samples = typeof reading === 'number' ? [{ labels: {}, value: reading }] : reading;
-    return samples.slice(0, MAX_SAMPLES);
+    return summed(samples).slice(0, MAX_SAMPLES);
   }
 
   /** The sum over all labels. */

@@ -10,10 +10,13 @@ const SHORTEST = 4;
 export class Redactor {
   /** Longest first, so that a secret that contains another goes as a whole. */
   #forms: readonly string[] = [];
+  /** A value is registered each time that it is resolved, which is once a run. */
+  readonly #known = new Set<string>();
 
   /** `value` and its URL-encoded, base64 and JSON-escaped forms never leave from now on. */
   register(value: string): void {
-    if (value.length < SHORTEST) return;
+    if (value.length < SHORTEST || this.#known.has(value)) return;
+    this.#known.add(value);
     const forms = new Set([...this.#forms, ...formsOf(value)]);
     this.#forms = [...forms].sort((a, b) => b.length - a.length);
   }

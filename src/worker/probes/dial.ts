@@ -5,12 +5,12 @@
 
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { plainAddress, refusedAddress, refusedHost } from '../../shared/rules/address-policy.ts';
 import { isCheckerFault } from '../../shared/domain/reasons.ts';
 import type { Phases } from '../../shared/domain/result.ts';
+import { plainAddress, refusedAddress, refusedHost } from '../../shared/rules/address-policy.ts';
 import type { Clock, Timer } from '../../shared/runtime/clock.ts';
-import type { Channel } from './channel.ts';
 import { certificateExpiry } from './certificate.ts';
+import type { Channel } from './channel.ts';
 import { connectProblem, handshakeProblem } from './failures.ts';
 import type { Problem } from './problem.ts';
 import type { Resolution, Resolver } from './resolver.ts';
@@ -25,7 +25,7 @@ export interface DialContext {
   readonly clock: Clock;
   readonly resolver: Resolver;
   /** Addresses and ports of watcher's own services; the address is in its plainest form. */
-  readonly denied: (address: string, port: number) => boolean;
+  readonly denied: (address: string, port: number, path: string) => boolean;
 }
 
 export interface DialOptions {
@@ -113,7 +113,7 @@ export class Dial {
     this.phase = 'connect';
     const refusal = refusedAddress(address);
     if (refusal !== null) return this.#tryAnother(refusedProblem(address, refusal));
-    if (denied(plainAddress(address), port)) {
+    if (denied(plainAddress(address), port, this.#options.target.path)) {
       return this.#tryAnother(refusedProblem(`${address}:${port}`, 'a service of watcher itself'));
     }
     const left = this.#addresses.length - this.#tried;
@@ -139,7 +139,10 @@ export class Dial {
   #giveUpOn(address: string): void {
     if (this.#done || this.phase !== 'connect') return;
     this.#socket?.destroy();
-    this.#tryAnother({ code: 'timeout_connect', detail: `${address}: no connection in its share of the timeout` });
+    this.#tryAnother({
+      code: 'timeout_connect',
+      detail: `${address}: no connection in its share of the timeout`,
+    });
   }
 
   #onConnected(socket: Socket): void {

@@ -3,8 +3,8 @@
  * judge. The line between "the target is at fault" and "we are" is drawn here and nowhere else.
  */
 
-import type { Phases } from '../../shared/domain/result.ts';
 import type { ReasonCode } from '../../shared/domain/reasons.ts';
+import type { Phases } from '../../shared/domain/result.ts';
 import type { Problem } from './problem.ts';
 import { isTlsError, tlsProblem } from './tls-problem.ts';
 
@@ -69,7 +69,8 @@ export const timeoutProblem = (phase: Phase, timeoutMs: number): Problem => {
 export const connectProblem = (error: Error, address: string, port: number): Problem => {
   const code = codeOf(error);
   const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  if (code === KERNEL_TIMEOUT) return { code: 'timeout_connect', detail: `${where}: no connection` };
+  if (code === KERNEL_TIMEOUT)
+    return { code: 'timeout_connect', detail: `${where}: no connection` };
   // Without IPv6 on this machine there is no local address for any IPv6 target.
   if (code === 'EADDRNOTAVAIL' && address.includes(':')) {
     return { code: 'checker_no_route', detail: `${where}: this machine has no IPv6 address` };
@@ -96,7 +97,9 @@ export const exchangeProblem = (error: Error, phase: Phase, responseBegan: boole
     case 'UND_ERR_SOCKET':
       return socketProblem(error.message, phase, responseBegan);
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      return phase === 'body' ? TRUNCATED : { code: 'protocol', detail: 'the response breaks HTTP/1.1' };
+      return phase === 'body'
+        ? TRUNCATED
+        : { code: 'protocol', detail: 'the response breaks HTTP/1.1' };
     case 'UND_ERR_HEADERS_OVERFLOW':
       return { code: 'protocol', detail: 'the response headers are longer than 16 KiB' };
     case 'UND_ERR_INVALID_ARG':
@@ -128,7 +131,9 @@ const socketProblem = (message: string, phase: Phase, responseBegan: boolean): P
 const parserProblem = (error: Error, code: string, responseBegan: boolean): Problem => {
   // The parser was told of the end of the stream in the middle of a message.
   if (code === 'HPE_INVALID_EOF_STATE') {
-    return responseBegan ? TRUNCATED : { code: 'closed', detail: 'connection closed before a response' };
+    return responseBegan
+      ? TRUNCATED
+      : { code: 'closed', detail: 'connection closed before a response' };
   }
   const reason = /\((.*)\)$/.exec(error.message)?.[1] ?? code;
   return { code: 'protocol', detail: `the response breaks HTTP/1.1: ${reason}` };

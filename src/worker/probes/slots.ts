@@ -8,6 +8,8 @@ const SPARE_SLOTS = 512;
 
 export interface Slots {
   take(channel: Channel, origin: string): Slot;
+  /** One that has no connection yet. */
+  takeNew(channel: Channel, origin: string): Slot;
   /** After a run that ended well. */
   release(slot: Slot): void;
   /** After any error: nothing is known about the slot's state. */
@@ -20,7 +22,13 @@ export class FreshSlots implements Slots {
   readonly #all = new Set<Slot>();
 
   take(): Slot {
-    return this.#spare.pop() ?? this.#make();
+    return this.#spare.pop() ?? this.takeNew();
+  }
+
+  takeNew(): Slot {
+    const slot = new Slot(null, this.#onClosed);
+    this.#all.add(slot);
+    return slot;
   }
 
   /** The slot comes back by itself once its connection is gone. */
@@ -37,12 +45,6 @@ export class FreshSlots implements Slots {
     for (const slot of this.#all) slot.destroy();
     this.#all.clear();
     this.#spare.length = 0;
-  }
-
-  #make(): Slot {
-    const slot = new Slot(null, this.#onClosed);
-    this.#all.add(slot);
-    return slot;
   }
 
   readonly #onClosed = (slot: Slot): void => {
@@ -66,8 +68,14 @@ export class KeptSlots implements Slots {
 
   take(channel: Channel, origin: string): Slot {
     const slot = this.#idle.get(channel)?.get(origin)?.pop();
-    if (slot === undefined) return this.#make(channel, origin);
+    if (slot === undefined) return this.takeNew(channel, origin);
     this.#oldestFirst.delete(slot);
+    return slot;
+  }
+
+  takeNew(channel: Channel, origin: string): Slot {
+    const slot = new Slot({ channel, origin }, this.#onClosed);
+    this.#all.add(slot);
     return slot;
   }
 
@@ -90,12 +98,6 @@ export class KeptSlots implements Slots {
     this.#all.clear();
     this.#idle.clear();
     this.#oldestFirst.clear();
-  }
-
-  #make(channel: Channel, origin: string): Slot {
-    const slot = new Slot({ channel, origin }, this.#onClosed);
-    this.#all.add(slot);
-    return slot;
   }
 
   readonly #onClosed = (slot: Slot): void => {

@@ -5,7 +5,11 @@
  * on the same memory as `lastRead` when both come from one read. Only bytes that came along with the
  * end are seen; the connection is closed or watched from then on.
  */
-export const hasSurplus = (lastRead: Buffer, lastData: Buffer | null, isChunked: boolean): boolean => {
+export const hasSurplus = (
+  lastRead: Buffer,
+  lastData: Buffer | null,
+  isChunked: boolean,
+): boolean => {
   if (lastData === null || lastData.buffer !== lastRead.buffer) return false;
   const end = lastData.byteOffset + lastData.length - lastRead.byteOffset;
   if (!isChunked) return end < lastRead.length;

@@ -28,17 +28,26 @@ const HANDSHAKE: readonly (readonly [RegExp, string])[] = [
   [/UNRECOGNIZED_NAME/, 'the target does not serve this host name'],
   [/MD_TOO_WEAK|SIGNATURE_TYPE|DIGEST/, 'the certificate is signed with too weak a digest'],
   [/KEY_TOO_SMALL/, 'the key of the certificate is too short'],
-  [/HANDSHAKE_FAILURE/, 'the target refuses the handshake: no common cipher, or it demands a client certificate'],
+  [
+    /HANDSHAKE_FAILURE/,
+    'the target refuses the handshake: no common cipher, or it demands a client certificate',
+  ],
 ];
 
-const VERIFY_CODES = /^(CERT|CRL|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME|INVALID_(CA|PURPOSE)|PATH_LENGTH|EE_KEY|CA_)/;
+const VERIFY_CODES =
+  /^(CERT|CRL|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME|INVALID_(CA|PURPOSE)|PATH_LENGTH|EE_KEY|CA_)/;
 
 /** Whether an error code is about TLS: a failed verification, or an alert or error of OpenSSL. */
 export const isTlsError = (code: string): boolean =>
-  code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO' || VERIFY_CODES.test(code);
+  code.startsWith('ERR_SSL_') ||
+  code.startsWith('ERR_TLS_') ||
+  code === 'EPROTO' ||
+  VERIFY_CODES.test(code);
 
 const wordsFor = (code: string): string =>
-  CERTIFICATE[code] ?? HANDSHAKE.find(([pattern]) => pattern.test(code))?.[1] ?? 'the handshake failed';
+  CERTIFICATE[code] ??
+  HANDSHAKE.find(([pattern]) => pattern.test(code))?.[1] ??
+  'the handshake failed';
 
 export const tlsProblem = (code: string): Problem => ({
   code: 'tls',
@@ -54,5 +63,8 @@ const DATED = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
 export const certificateProblem = (code: string, now: number): Problem => {
   const isPlausible = now >= PLAUSIBLE.from && now < PLAUSIBLE.until;
   if (isPlausible || !DATED.has(code)) return tlsProblem(code);
-  return { code: 'checker_clock', detail: `${wordsFor(code)}, but the clock here is wrong (${code})` };
+  return {
+    code: 'checker_clock',
+    detail: `${wordsFor(code)}, but the clock here is wrong (${code})`,
+  };
 };

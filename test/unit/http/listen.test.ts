@@ -57,7 +57,7 @@ describe('an address that other machines reach', () => {
 
   it.each([{}, { tls }, { token: 'secret' }])('is refused with only %j', (protection) => {
     const refuse = () => refuseExposed({ host: '0.0.0.0', port: 9464 }, protection);
-    expect(refuse).toThrow(/listen: 0\.0\.0\.0:9464 .*listen_tls and listen_token/);
+    expect(refuse).toThrow(/listen: 0\.0\.0\.0:9464 .*TLS and a token/);
   });
 
   it('is accepted with TLS and a token', () => {

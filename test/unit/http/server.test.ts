@@ -179,6 +179,12 @@ describe('a server with a token', () => {
     expect((await call(server, { path: '/echo', headers })).status).toBe(status);
   });
 
+  it('answers to any host name, as the token proves the caller', async () => {
+    await using server = await begin({ token: 'token' });
+    const headers = { authorization: 'Bearer token', host: 'watcher.example' };
+    expect((await call(server, { path: '/echo', headers })).status).toBe(203);
+  });
+
   it('says up or down to anyone', async () => {
     await using server = await begin({ token: 'token' });
     expect((await call(server, { path: '/open' })).status).toBe(200);

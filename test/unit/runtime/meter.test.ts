@@ -39,6 +39,21 @@ describe('the meter', () => {
     expect(meter.total('watcher.checks.held')).toBe(7);
   });
 
+  it('adds up what is observed twice with the same labels', () => {
+    const meter = new Meter();
+    const labels = { file: 'a.yml', code: 'E1' };
+    const other = { file: 'a.yml', code: 'E2' };
+    meter.observe('watcher.config.file_errors', () => [
+      { labels, value: 1 },
+      { labels: other, value: 1 },
+      { labels, value: 1 },
+    ]);
+    expect(meter.samples('watcher.config.file_errors')).toEqual([
+      { labels, value: 2 },
+      { labels: other, value: 1 },
+    ]);
+  });
+
   it('bounds the series of labels that come from outside', () => {
     const meter = new Meter();
     const rows = Array.from({ length: 5000 }, (_, n) => ({

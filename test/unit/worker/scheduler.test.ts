@@ -23,6 +23,7 @@ const aWorker = (overrides: { runAtStart?: boolean; total?: number; perHost?: nu
   const tally = new Tally();
   const results: Result[] = [];
   const authority = { attached: true };
+  const unusable: string[] = [];
   const { total = 256, perHost = 128, runAtStart = false } = overrides;
   const runner = new Runner({
     clock,
@@ -42,8 +43,9 @@ const aWorker = (overrides: { runAtStart?: boolean; total?: number; perHost?: nu
     tally,
     runAtStart,
     graceMs: 5_000,
+    onUnusable: ({ key }) => unusable.push(key),
   });
-  return { clock, probe, table, plans, tally, results, authority, runner, scheduler };
+  return { clock, probe, table, plans, tally, results, authority, unusable, runner, scheduler };
 };
 
 let worker: ReturnType<typeof aWorker>;
@@ -208,6 +210,14 @@ describe('Scheduler', () => {
     }
     await worker.clock.advance(12 * SECOND);
     expect([worker.results.length, worker.probe.mostInFlight]).toEqual([500, 50]);
+  });
+
+  it('runs the others of a jobset in which one stored check cannot be compiled', async () => {
+    const broken = aCheck('broken/', aSpec({ schedule: { cron: '61 * * * *' } }));
+    worker.scheduler.hold(aJobset([broken, aCheck('a/', everySecond)]));
+    await worker.clock.advance(3_500);
+    expect(worker.unusable).toEqual(['broken/']);
+    expect(startsOf('a/')).toHaveLength(3);
   });
 
   it('labels a run that ended while the worker could not renew its claim', async () => {

@@ -1,0 +1,125 @@
+/** `response_json_values` and `success_test` → what is read from a response, and what must hold. */
+
+import type { Assertion, JsonValue, Operator, ValueQuery } from '../domain/check.ts';
+import { checkPath } from '../rules/jsonpath.ts';
+import { assertionProblem } from '../rules/operators.ts';
+import type { TestInput, ValueInput } from './check-schema.ts';
+import { type Fault, nearest } from './issues.ts';
+import type { Path } from './values.ts';
+
+export type Tell = (fault: Fault) => void;
+
+export const valueQueries = (
+  given: readonly ValueInput[] | undefined,
+  tell: Tell,
+): readonly ValueQuery[] => {
+  const queries = new Map<string, ValueQuery>();
+  for (const [index, item] of (given ?? []).entries()) {
+    const path = ['response_json_values', index];
+    const named = typeof item === 'string' ? { [item]: item } : item;
+    for (const [name, jsonPath] of Object.entries(named)) {
+      pathFault(jsonPath, typeof item === 'string' ? path : [...path, name], tell);
+      if (queries.has(name)) tell({ code: 'E403', path, message: `"${name}" is here twice` });
+      queries.set(name, { name, path: jsonPath });
+    }
+  }
+  return [...queries.values()];
+};
+
+const pathFault = (jsonPath: string, path: Path, tell: Tell): void => {
+  const problem = checkPath(jsonPath);
+  if (problem) tell({ code: 'E507', path, message: problem });
+};
+
+/** Without a test, any answer of the 200s is a success. */
+const DEFAULT: readonly Assertion[] = [{ source: 'http_status', operator: 'in', operand: ['2xx'] }];
+
+export const assertionsOf = (
+  given: readonly TestInput[] | undefined,
+  values: readonly ValueQuery[],
+  tell: Tell,
+): readonly Assertion[] => {
+  if (!given) return DEFAULT;
+  if (given.length === 0) tell({ code: 'E508', path: ['success_test'], message: 'no test is given' });
+  return given.flatMap((test, index) => {
+    const path = ['success_test', index];
+    const assertions = [...onValue(test, values, path, tell), ...onResponse(test)];
+    for (const fault of contradictions(test)) tell({ code: 'E510', path, message: fault });
+    for (const assertion of assertions) {
+      const problem = assertionProblem(assertion);
+      if (problem) tell({ code: 'E508', path, message: problem });
+    }
+    if (assertions.length === 0) tell({ code: 'E508', path, message: nothingTested(test) });
+    return assertions;
+  });
+};
+
+const ON_VALUE = ['equals', 'not', 'in', 'matches', 'not_matches', 'lt', 'lte', 'gt', 'gte', 'exists'] as const satisfies readonly Operator[];
+
+const onValue = (
+  test: TestInput,
+  values: readonly ValueQuery[],
+  path: Path,
+  tell: Tell,
+): readonly Assertion[] => {
+  const { key } = test;
+  if (key === undefined) return [];
+  const listed = values.find(({ name }) => name === key);
+  if (!listed) pathFault(key, [...path, 'key'], tell);
+  const value = listed ?? { name: key, path: key };
+  return operands(test).map(([operator, operand]) => ({
+    source: 'json',
+    value,
+    operator,
+    operand,
+    ...(test.strict ? { strict: true } : {}),
+  }));
+};
+
+const operands = (test: TestInput): readonly (readonly [Operator, JsonValue])[] => {
+  const given = { ...test, equals: test.equals === undefined ? test.value : test.equals };
+  return ON_VALUE.flatMap((operator) => {
+    const operand = given[operator];
+    return operand === undefined ? [] : [[operator, operand as JsonValue] as const];
+  });
+};
+
+const onResponse = (test: TestInput): readonly Assertion[] => {
+  const assertions: Assertion[] = [];
+  if (test.http_status !== undefined)
+    assertions.push({ source: 'http_status', operator: 'in', operand: test.http_status });
+  if (test.max_response_time !== undefined)
+    assertions.push({ source: 'response_time', operator: 'lte', operand: test.max_response_time });
+  if (test.body_match !== undefined)
+    assertions.push({
+      source: 'body',
+      operator: test.invert ? 'not_matches' : 'matches',
+      operand: test.body_match,
+    });
+  return assertions;
+};
+
+const contradictions = (test: TestInput): readonly string[] => {
+  const found: string[] = [];
+  const compares = operands(test).length > 0;
+  if (compares && test.key === undefined) found.push('"key" is missing: which value is compared?');
+  if (test.value !== undefined && test.equals !== undefined) found.push('value is equals: give one');
+  if (test.invert !== undefined && test.body_match === undefined) found.push('invert needs body_match');
+  if (test.strict !== undefined && test.key === undefined) found.push('strict needs a key');
+  return found;
+};
+
+const nothingTested = ({ key }: TestInput): string =>
+  key === undefined
+    ? 'nothing is tested'
+    : `nothing is asked of "${key}": give value, not, in, matches, lt, lte, gt, gte or exists`;
+
+/** For a placeholder that no value fills. */
+export const placeholderHint = (name: string, values: readonly ValueQuery[]): string => {
+  const known = values.map((value) => value.name);
+  const near = nearest(name, known);
+  if (near) return `did you mean {${near}}?`;
+  return known.length > 0
+    ? `response_json_values has ${known.join(', ')}; {{${name}}} is the plain text`
+    : `add ${name} to response_json_values; {{${name}}} is the plain text`;
+};

@@ -1,0 +1,143 @@
+/**
+ * Bytes of one file → **what it says**: text → canonical tree → schema → definitions. Pure, and the
+ * only way in: it runs in the main thread and in those of parse-pool.ts alike.
+ */
+
+import type { z } from 'zod';
+import type { CheckDefinition, JsonValue, SelfDefinition } from '../domain/check.ts';
+import type { Diagnostic } from '../domain/diagnostic.ts';
+import type { Tell } from './assertion-list.ts';
+import { type CheckInput, checkSchema, selfSchema } from './check-schema.ts';
+import { definitionOf, selfOf } from './definition.ts';
+import { byPlace, diagnosticOf, hasErrors, type Place, type Problem } from './diagnostics.ts';
+import { type Fault, faultsOf } from './issues.ts';
+import { decodeText } from './source.ts';
+import type { Path } from './values.ts';
+import { readTree, type YamlTree } from './yaml-tree.ts';
+
+export const DEFAULTS_FILE = 'defaults.yml';
+const MAX_KEY = 1024;
+
+/** One check and where it stands. */
+export interface PlacedCheck {
+  readonly definition: CheckDefinition;
+  readonly place: Place;
+}
+
+/** Without errors, or with nothing but diagnostics: a file counts as a whole or not at all. */
+export interface CheckFile {
+  readonly checks: readonly PlacedCheck[];
+  readonly selves: readonly SelfDefinition[];
+  /** What defaults.yml gives to the checks of its folder. */
+  readonly defaults: CheckInput | null;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface FileBytes {
+  /** As problems name it. */
+  readonly file: string;
+  /** The last part of its path. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+export const readCheckFile = ({ file, name, bytes }: FileBytes, defaults: CheckInput): CheckFile => {
+  const text = decodeText(bytes);
+  if (typeof text !== 'string') return unreadable(file, [text]);
+  const reader = new TreeReader(readTree(text), defaults);
+  reader.read(name === DEFAULTS_FILE);
+  if (/[^\n]$/.test(text)) reader.adviseEnd(text);
+  return reader.file(file);
+};
+
+export const unreadable = (file: string, problems: readonly Problem[]): CheckFile => ({
+  checks: [],
+  selves: [],
+  defaults: null,
+  diagnostics: problems.map((problem) => diagnosticOf(file, problem)).sort(byPlace),
+});
+
+class TreeReader {
+  readonly #tree: YamlTree;
+  readonly #defaults: CheckInput;
+  readonly #problems: Problem[];
+  readonly #checks: PlacedCheck[] = [];
+  readonly #selves: SelfDefinition[] = [];
+  #ownDefaults: CheckInput | null = null;
+
+  constructor(tree: YamlTree, defaults: CheckInput) {
+    this.#tree = tree;
+    this.#defaults = defaults;
+    this.#problems = [...tree.problems];
+  }
+
+  read(isDefaultsFile: boolean): void {
+    for (const [key, value] of Object.entries(this.#tree.value ?? {})) {
+      if ((key === 'defaults') !== isDefaultsFile) this.#misplaced(key);
+      else if (isDefaultsFile) this.#ownDefaults = this.#parse(checkSchema, value, [key]);
+      else if (key === 'self') this.#readSelves(value);
+      else this.#readCheck(key, value);
+    }
+  }
+
+  adviseEnd(text: string): void {
+    const lines = text.split('\n');
+    const place = { line: lines.length, column: (lines.at(-1) as string).length + 1 };
+    const message = 'the file does not end with a line break: it may be half written';
+    this.#problems.push({ code: 'I207', place, message });
+  }
+
+  file(file: string): CheckFile {
+    const diagnostics = this.#problems.map((problem) => diagnosticOf(file, problem)).sort(byPlace);
+    if (hasErrors(diagnostics)) return { checks: [], selves: [], defaults: null, diagnostics };
+    const defaults = this.#ownDefaults;
+    return { checks: this.#checks, selves: this.#selves, defaults, diagnostics };
+  }
+
+  #misplaced(key: string): void {
+    const message =
+      key === 'defaults'
+        ? `defaults are read from ${DEFAULTS_FILE} only`
+        : `${DEFAULTS_FILE} has nothing but defaults: move "${key}" to another file`;
+    this.#tell([])({ code: 'E513', path: [key], atKey: true, message });
+  }
+
+  #readCheck(key: string, value: JsonValue): void {
+    const tell = this.#tell([key]);
+    if (key.length > MAX_KEY)
+      tell({ code: 'E407', path: [], atKey: true, message: `a key has at most ${MAX_KEY} characters` });
+    const given = this.#parse(checkSchema, value, [key]);
+    if (!given) return;
+    const merged = { ...this.#defaults, ...given };
+    this.#checks.push({
+      definition: definitionOf(key, merged, tell),
+      place: this.#tree.placeOf([key], true),
+    });
+  }
+
+  #readSelves(value: JsonValue): void {
+    const isList = Array.isArray(value);
+    for (const [index, item] of (isList ? value : [value]).entries()) {
+      const path = isList ? ['self', index] : ['self'];
+      const given = this.#parse(selfSchema, item, path);
+      if (given) this.#selves.push(selfOf(given, this.#tell(path)));
+    }
+  }
+
+  #parse<T extends z.ZodType>(schema: T, value: JsonValue, path: Path): z.output<T> | null {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const tell = this.#tell([]);
+    for (const fault of faultsOf(parsed.error.issues, { value, schema, path })) tell(fault);
+    return null;
+  }
+
+  /** Faults' paths start where `base` ends. */
+  #tell(base: Path): Tell {
+    return ({ code, path, atKey = path.length === 0, message, hint }: Fault) => {
+      const place = this.#tree.placeOf([...base, ...path], atKey);
+      this.#problems.push({ code, place, message, hint });
+    };
+  }
+}
+

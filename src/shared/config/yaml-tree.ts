@@ -1,0 +1,62 @@
+/** Text → **canonical document and its plain value**, the part that loading and formatting share. */
+
+import type { Document } from 'yaml';
+import type { JsonValue } from '../domain/check.ts';
+import { canonicalise } from './canonical.ts';
+import type { Place, Problem } from './diagnostics.ts';
+import { readYaml } from './repair.ts';
+import { type Path, placeOfKey, placeOfValue, valueOf } from './values.ts';
+
+export interface YamlTree {
+  /** Null when the text is not YAML, or has nothing but comments. */
+  readonly document: Document.Parsed | null;
+  readonly value: JsonValue;
+  readonly problems: readonly Problem[];
+  /** Where the value at a path stands, or its key; the nearest that there is of it. */
+  placeOf(path: Path, atKey: boolean): Place;
+}
+
+const TOP: Place = { line: 1, column: 1 };
+
+export const readTree = (text: string): YamlTree => {
+  try {
+    return tree(text);
+  } catch (error) {
+    // The parser recurses: thousands of brackets end in a full stack.
+    if (!(error instanceof RangeError)) throw error;
+    return failed({ code: 'E404', place: TOP, message: 'nested too deeply to be read' });
+  }
+};
+
+const tree = (text: string): YamlTree => {
+  const reading = readYaml(text);
+  if (reading.error) {
+    const { place, message } = reading.error;
+    return failed({ code: 'E401', place, message: `not YAML: ${message}`, hint: hintFor(message) });
+  }
+  const { placeOf } = reading;
+  const problems: Problem[] = [...reading.repairs];
+  const complain = ({ offset, ...problem }: Omit<Problem, 'place'> & { offset: number }): void => {
+    problems.push({ ...problem, place: placeOf(offset) });
+  };
+  const document = canonicalise(reading, complain);
+  const root = document?.contents;
+  return {
+    document,
+    value: root ? valueOf(root, complain) : null,
+    problems,
+    placeOf: (path, atKey) => placeOf((atKey ? placeOfKey : placeOfValue)(root, path)),
+  };
+};
+
+const failed = (problem: Problem): YamlTree => ({
+  document: null,
+  value: null,
+  problems: [problem],
+  placeOf: () => TOP,
+});
+
+const hintFor = (message: string): string | undefined => {
+  if (/tab/i.test(message)) return 'indent with spaces';
+  return /alias/i.test(message) ? 'put quotes around text that starts with * or &' : undefined;
+};

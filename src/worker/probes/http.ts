@@ -1,0 +1,85 @@
+/**
+ * The HTTP probe: schedule -> **probe** -> judge. Holds what its runs share (slots, channels, targets)
+ * and starts them.
+ */
+
+import type { HttpRequest } from '../../shared/domain/check.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import type { Secrets } from '../../shared/secrets/resolve.ts';
+import { Channels } from './channel.ts';
+import { LoopWatch } from './loop-watch.ts';
+import { type PreparedHttp, prepareHeaders } from './prepared.ts';
+import type { Probe } from './probe.ts';
+import type { Resolver } from './resolver.ts';
+import { Run, type RunContext } from './run.ts';
+import { FreshSlots, KeptSlots } from './slots.ts';
+import { type ConnectTo, Targets, targetOf } from './target.ts';
+
+export interface HttpProbeOptions {
+  readonly clock: Clock;
+  readonly resolver: Resolver;
+  readonly secrets: Secrets;
+  /** Default: every target is connected to as it is named. */
+  readonly connectTo?: ConnectTo;
+  /**
+   * Addresses and ports that are never probed besides those of the address policy: watcher's own
+   * services. An IPv4 address in an IPv6 one is given as the IPv4 address.
+   */
+  readonly denied?: (address: string, port: number, path: string) => boolean;
+  /** Decoded bytes of a body that are read. @default 1 MiB */
+  readonly bodyCapBytes?: number;
+  /** Connections kept for checks with `connection: reuse`. @default 4096 */
+  readonly keptConnections?: number;
+}
+
+export interface HttpProbe extends Probe<HttpRequest, PreparedHttp> {
+  /** How often a kept connection turned out to be closed by its target when it was needed. */
+  metClosed(): number;
+}
+
+const MIB = 1024 * 1024;
+const KEPT_CONNECTIONS = 4_096;
+
+export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
+  const { clock } = options;
+  const connectTo = options.connectTo ?? (() => null);
+  const targets = new Targets(connectTo);
+  const channels = new Channels(clock);
+  const slots = {
+    fresh: new FreshSlots(),
+    reuse: new KeptSlots(options.keptConnections ?? KEPT_CONNECTIONS),
+  };
+  let metClosed = 0;
+  const context: RunContext = {
+    clock,
+    resolver: options.resolver,
+    secrets: options.secrets,
+    denied: options.denied ?? (() => false),
+    connectTo,
+    bodyCapBytes: options.bodyCapBytes ?? MIB,
+    watch: new LoopWatch(clock),
+    slots,
+    onMetClosed: () => {
+      metClosed += 1;
+    },
+  };
+  return {
+    prepare: (request) => ({
+      request,
+      channel: channels.of(request.ipFamily, request.tls),
+      target: request.url === undefined ? null : targetOf(request.url, connectTo),
+      ...prepareHeaders(request),
+    }),
+    start: (key, prepared, done) => {
+      const target = prepared.target ?? targets.of(prepared.request.scheme, key);
+      const run = new Run(context, prepared, target, done);
+      run.start();
+      return () => run.abort();
+    },
+    close: async () => {
+      slots.fresh.close();
+      slots.reuse.close();
+    },
+    metClosed: () => metClosed,
+  };
+};

@@ -1,0 +1,276 @@
+/**
+ * One run of a check: its deadline, its redirects, its one retry, and the observation in the end.
+ * States: an exchange goes on -> its body is decoded -> settled; a redirect or a retry starts the next
+ * exchange. Settled for good by an observation, the deadline or an abort, whichever comes first.
+ */
+
+import type { Answer, Failure, Observation, Phases } from '../../shared/domain/result.ts';
+import type { Timer } from '../../shared/runtime/clock.ts';
+import type { Secrets } from '../../shared/secrets/resolve.ts';
+import { type Decoded, decodeBody } from './decode.ts';
+import type { DialContext } from './dial.ts';
+import { Exchange, type ExchangeOwner } from './exchange.ts';
+import { canBeOurs, timeoutProblem } from './failures.ts';
+import { firstHop, type Hop, isRedirect, nextHop, redirectRefused } from './hop.ts';
+import { type LoopWatch, STALL_MS } from './loop-watch.ts';
+import type { PreparedHttp } from './prepared.ts';
+import type { Problem } from './problem.ts';
+import type { Slot } from './slot.ts';
+import type { Slots } from './slots.ts';
+import { resetSocket } from './sockets.ts';
+import { type ConnectTo, isProblem, type Target } from './target.ts';
+
+/** What all runs of a probe share. */
+export interface RunContext extends DialContext {
+  readonly secrets: Secrets;
+  readonly connectTo: ConnectTo;
+  readonly bodyCapBytes: number;
+  readonly watch: LoopWatch;
+  readonly slots: { readonly fresh: Slots; readonly reuse: Slots };
+  /** A kept connection turned out to be closed by its target. */
+  readonly onMetClosed: () => void;
+}
+
+/** A share of the timeout that a stall may take before a deadline is no longer the target's fault. */
+const STALL_SHARE = 0.1;
+
+/** Methods that may be sent twice. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+export class Run implements ExchangeOwner {
+  readonly #context: RunContext;
+  readonly #prepared: PreparedHttp;
+  readonly #done: (observation: Observation) => void;
+  readonly #startedAt: number;
+  readonly #deadlineAt: number;
+  readonly #stallMark: number;
+  readonly #timer: Timer;
+  readonly #phases: Phases = {};
+  readonly #target: Target | Problem;
+  #host: string;
+  #hop: Hop | null = null;
+  #exchange: Exchange | null = null;
+  #redirects = 0;
+  #retried = false;
+  #isLate = false;
+  #isStarting = false;
+  #isSettled = false;
+  #isAborted = false;
+
+  constructor(
+    context: RunContext,
+    prepared: PreparedHttp,
+    target: Target | Problem,
+    done: (observation: Observation) => void,
+  ) {
+    const { clock, watch } = context;
+    const now = clock.monotonicMs();
+    this.#context = context;
+    this.#prepared = prepared;
+    this.#target = target;
+    this.#host = isProblem(target) ? '' : target.host;
+    this.#done = done;
+    this.#startedAt = now;
+    this.#deadlineAt = now + prepared.request.timeoutMs;
+    this.#stallMark = watch.enter(now);
+    this.#timer = clock.after(prepared.request.timeoutMs, this.#onDeadline);
+  }
+
+  start(): void {
+    this.#isStarting = true;
+    if (isProblem(this.#target)) this.fail(this.#target);
+    else this.#goTo(firstHop(this.#target, this.#prepared, this.#context.secrets));
+    this.#isStarting = false;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    if (this.#isSettled) return;
+    this.#end();
+    this.#dropExchange();
+  }
+
+  fail(problem: Problem): void {
+    if (this.#isSettled) return;
+    const { clock } = this.#context;
+    const now = clock.monotonicMs();
+    const { code, detail } = this.#whoseFault(problem, now);
+    const expiresAt = this.#exchange?.certificateExpiresAt;
+    this.#exchange?.addPhases(this.#phases, now);
+    this.#dropExchange();
+    const failure: Failure = {
+      kind: 'failure',
+      durationMs: now - this.#startedAt,
+      phases: this.#phases,
+      host: this.#host,
+      code,
+      detail,
+      ...(expiresAt === undefined ? {} : { certificateExpiresAt: expiresAt }),
+    };
+    this.#settle(failure);
+  }
+
+  onProblem(exchange: Exchange, problem: Problem): void {
+    if (this.#isSettled) return;
+    if (this.#mayRetry(exchange, problem)) return this.#retry(exchange);
+    const isRefusedRedirect = this.#redirects > 0 && problem.code === 'address_refused';
+    this.fail(isRefusedRedirect ? redirectRefused(problem.detail) : problem);
+  }
+
+  onMetClosed(): void {
+    this.#retried = true;
+    this.#context.onMetClosed();
+  }
+
+  onAnswer(exchange: Exchange): void {
+    const location = exchange.headers['location'];
+    const { followRedirects } = this.#prepared.request;
+    if (followRedirects > 0 && typeof location === 'string' && isRedirect(exchange.statusCode)) {
+      return this.#follow(exchange, location, followRedirects);
+    }
+    const encoding = exchange.headers['content-encoding'];
+    if (encoding === undefined) return this.#answer(exchange, exchange);
+    decodeBody(encoding, exchange, this.#context.bodyCapBytes, (decoded) => {
+      if ('code' in decoded) this.fail(decoded);
+      else this.#answer(exchange, decoded);
+    });
+  }
+
+  #goTo(hop: Hop | Problem): void {
+    if ('code' in hop) return this.fail(hop);
+    this.#hop = hop;
+    this.#host = hop.target.host;
+    this.#send(hop, this.#slots.take(this.#prepared.channel, hop.target.origin));
+  }
+
+  #send(hop: Hop, slot: Slot): void {
+    const exchange = new Exchange(this.#context, this, slot, {
+      target: hop.target,
+      channel: this.#prepared.channel,
+      method: hop.method,
+      headers: ['host', hop.host, ...hop.headers],
+      body: hop.body,
+      deadlineAt: this.#deadlineAt,
+      bodyCapBytes: this.#context.bodyCapBytes,
+    });
+    this.#exchange = exchange;
+    exchange.start();
+  }
+
+  #follow(exchange: Exchange, location: string, limit: number): void {
+    const hop = this.#hop;
+    if (hop === null) return;
+    exchange.addPhases(this.#phases, this.#context.clock.monotonicMs());
+    this.#letGo(exchange);
+    this.#redirects += 1;
+    if (this.#redirects > limit) {
+      return this.fail({ code: 'redirect_limit', detail: `more than ${limit} redirects` });
+    }
+    const { statusCode } = exchange;
+    this.#goTo(nextHop(hop, { statusCode, location }, this.#prepared, this.#context.connectTo));
+  }
+
+  #mayRetry(exchange: Exchange, { code }: Problem): boolean {
+    const isGone = code === 'closed' || code === 'reset';
+    if (!isGone || !exchange.isReused || exchange.responseBegan || this.#retried) return false;
+    return IDEMPOTENT.has(exchange.request.method);
+  }
+
+  #retry(exchange: Exchange): void {
+    exchange.addPhases(this.#phases, this.#context.clock.monotonicMs());
+    this.#slots.drop(exchange.slot);
+    this.onMetClosed();
+    const { target, channel } = exchange.request;
+    if (this.#hop !== null) this.#send(this.#hop, this.#slots.takeNew(channel, target.origin));
+  }
+
+  #answer(exchange: Exchange, { body, isCut }: Decoded): void {
+    if (this.#isSettled) return;
+    const now = this.#context.clock.monotonicMs();
+    exchange.addPhases(this.#phases, now);
+    this.#letGo(exchange);
+    const expiresAt = exchange.certificateExpiresAt;
+    const answer: Answer = {
+      kind: 'answer',
+      durationMs: now - this.#startedAt,
+      phases: this.#phases,
+      host: this.#host,
+      statusCode: exchange.statusCode,
+      headers: exchange.headers,
+      body,
+      oversize: isCut,
+      ...(expiresAt === undefined ? {} : { certificateExpiresAt: expiresAt }),
+      ...(this.#retried ? { retried: true } : {}),
+    };
+    this.#settle(answer);
+  }
+
+  /** After a good end: the slot serves others, unless its connection is in the middle of a body. */
+  #letGo(exchange: Exchange): void {
+    this.#exchange = null;
+    const { slot, headers, isCut } = exchange;
+    const slots = this.#slots;
+    if (isCut) {
+      exchange.cancel();
+      return slots.drop(slot);
+    }
+    // A target that does not announce its close leaves it, and the port for a minute, to us.
+    const isKept = slot.route !== null;
+    if (!isKept && headers['connection'] !== 'close' && slot.socket) resetSocket(slot.socket);
+    slots.release(slot);
+  }
+
+  #dropExchange(): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    this.#exchange = null;
+    exchange.cancel();
+    this.#slots.drop(exchange.slot);
+  }
+
+  get #slots(): Slots {
+    const { fresh, reuse } = this.#context.slots;
+    return this.#prepared.request.connection === 'reuse' ? reuse : fresh;
+  }
+
+  readonly #onDeadline = (): void => {
+    const now = this.#context.clock.monotonicMs();
+    this.#isLate = now - this.#deadlineAt > STALL_MS;
+    // After a stall the sockets may hold the answer already: they get a turn before the judgement.
+    if (this.#context.watch.stalledSince(this.#stallMark, now) === 0) this.#onTimeout();
+    else setImmediate(this.#onTimeout);
+  };
+
+  readonly #onTimeout = (): void => {
+    if (this.#isSettled) return;
+    const phase = this.#exchange?.phase ?? 'body';
+    this.fail(timeoutProblem(phase, this.#prepared.request.timeoutMs));
+  };
+
+  /** Nothing that our own standing still can have caused is blamed on the target. */
+  #whoseFault(problem: Problem, now: number): Problem {
+    if (!canBeOurs(problem.code)) return problem;
+    const { timeoutMs } = this.#prepared.request;
+    const stalledMs = this.#context.watch.stalledSince(this.#stallMark, now);
+    const isTimeout = now >= this.#deadlineAt && !this.#isLate;
+    const allowedMs = isTimeout ? Math.max(STALL_MS, timeoutMs * STALL_SHARE) : STALL_MS;
+    if (stalledMs <= allowedMs) return problem;
+    const detail = `the event loop stood still for ${Math.round(stalledMs)} ms: ${problem.detail}`;
+    return { code: 'checker_blocked', detail };
+  }
+
+  #settle(observation: Observation): void {
+    this.#end();
+    if (!this.#isStarting) return this.#done(observation);
+    // The caller does not hold the abort yet, and need not expect an answer before it does.
+    queueMicrotask(() => {
+      if (!this.#isAborted) this.#done(observation);
+    });
+  }
+
+  #end(): void {
+    this.#isSettled = true;
+    this.#timer.cancel();
+    this.#context.watch.leave();
+  }
+}

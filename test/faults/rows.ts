@@ -1,0 +1,16 @@
+/** The one list of proofs, in the order of docs/faults.md. */
+
+import { blockedLoop } from './blocked-loop.ts';
+import { deadResolver } from './dead-resolver.ts';
+import { fewDescriptors } from './few-descriptors.ts';
+import { keptSockets } from './kept-sockets.ts';
+import { noRoute } from './no-route.ts';
+import type { Row } from './row.ts';
+
+export const ROWS: readonly Row[] = [
+  keptSockets,
+  blockedLoop,
+  fewDescriptors,
+  deadResolver,
+  noRoute,
+];

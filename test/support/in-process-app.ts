@@ -1,0 +1,38 @@
+/** The real app on a catalogue that is given, for what has to be seen or done from inside one process. */
+
+import { type App, type CatalogueSource, startApp } from '../../src/app.ts';
+import type { Catalogue } from '../../src/shared/domain/catalogue.ts';
+import { systemClock } from '../../src/shared/runtime/clock.ts';
+import { silentLog } from '../../src/shared/runtime/log.ts';
+import { systemRandom } from '../../src/shared/runtime/random.ts';
+import type { Sink } from '../../src/shared/sinks/sink.ts';
+
+export interface InProcessOptions {
+  readonly catalogue: Catalogue;
+  readonly sinks: readonly Sink[];
+  readonly concurrency: number;
+}
+
+export const startInProcess = ({ catalogue, sinks, concurrency }: InProcessOptions): Promise<App> =>
+  startApp({
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    version: 'test',
+    source: unchanging(catalogue),
+    sinks,
+    listen: { host: '127.0.0.1', port: 0 },
+    concurrency,
+    perHost: concurrency,
+    runAtStart: false,
+    drainMs: 0,
+    connectTo: [],
+    dns: 'own',
+    env: {},
+    onSecret: () => {},
+  });
+
+const unchanging = (catalogue: Catalogue): CatalogueSource => ({
+  load: async () => catalogue,
+  watch: () => ({ [Symbol.asyncDispose]: async () => {} }),
+});
