@@ -81,6 +81,10 @@ export class Admin {
     await this.#running;
   }
 
+  get #hasWork(): boolean {
+    return this.#stale && this.#catalogue !== null;
+  }
+
   #publishSoon(): void {
     this.#stale = true;
     this.#wake();
@@ -109,7 +113,7 @@ export class Admin {
   /** False when it has to be done again. */
   async #publish(term: Term): Promise<boolean> {
     const { publisher, log } = this.#options;
-    if (this.#catalogue === null || !this.#stale) return true;
+    if (this.#catalogue === null || !this.#hasWork) return true;
     const confirmed = this.#confirmed;
     this.#stale = false;
     this.#confirmed = false;
@@ -117,20 +121,21 @@ export class Admin {
       const report = await publisher.publish(this.#catalogue, term, confirmed);
       this.#published = report;
       log.info('published', { ...report });
-      this.#stale ||= report.conflicts > 0;
+      if (report.conflicts === 0) return true;
     } catch (error) {
       log.warn('publish failed', { err: error });
-      // What cannot be read now cannot be read in a second either: the folder's next change tries.
-      this.#stale ||= isUnavailable(error);
       this.#confirmed ||= confirmed;
+      // What cannot be read now cannot be read in a second either: the folder's next change tries.
+      if (!isUnavailable(error)) return true;
     }
-    return !this.#stale;
+    this.#stale = true;
+    return false;
   }
 
   /** A held disappearance is looked at again when its time is up. */
   #untilStale(signal: AbortSignal): Promise<void> {
     const { publisher, clock } = this.#options;
-    if (this.#stale || signal.aborted) return Promise.resolve();
+    if (this.#hasWork || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = () => {
         timer?.cancel();

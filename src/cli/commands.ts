@@ -7,13 +7,17 @@ import type { Command } from 'commander';
 import { register as once } from './once.ts';
 import { register as reload } from './reload.ts';
 import { register as run } from './run.ts';
+import { register as schema } from './schema.ts';
 import { register as self } from './self.ts';
 import { register as status } from './status.ts';
+import { register as validate } from './validate.ts';
 import { register as version } from './version.ts';
 
 export const COMMANDS: readonly ((program: Command) => void)[] = [
   run,
   once,
+  validate,
+  schema,
   status,
   self,
   reload,

@@ -9,6 +9,7 @@ import { WatcherError } from '../shared/domain/errors.ts';
 import { DEFAULT_LISTEN, parseListen } from '../shared/http/listen.ts';
 import { systemClock } from '../shared/runtime/clock.ts';
 import { Lifecycle, onReaderGone } from '../shared/runtime/lifecycle.ts';
+import type { Log } from '../shared/runtime/log.ts';
 import { type Demo, startDemo } from './demo.ts';
 import type { RunCommandFlags } from './run.ts';
 import { type Targets, targetsOf } from './run-options.ts';
@@ -59,14 +60,20 @@ async function start({ flags, targets, session, output, lifecycle }: Run): Promi
   const app = await startApp({ ...options, listen });
   lifecycle.onStop('the app', () => app[Symbol.asyncDispose]());
   refuseUnknown(app.catalogue, targets);
-  lifecycle.onReload(() => {
-    app.reload(false).catch((err) => session.log.error('the folder cannot be read', { err }));
-  });
+  lifecycle.onReload(() => void reload(app, session.log));
   process.stderr.write(greeting(app, demo));
   output.show(app);
   lifecycle.onStop('the table', () => output.freeze());
   if (time !== null) systemClock.after(time, () => lifecycle.stop());
 }
+
+const reload = async (app: App, log: Log): Promise<void> => {
+  try {
+    log.info('SIGHUP: folder read again', { ...(await app.reload(false)) });
+  } catch (err) {
+    log.error('SIGHUP: the folder cannot be read', { err });
+  }
+};
 
 const timeOf = (text: string): number => {
   const ms = durationMs(text);

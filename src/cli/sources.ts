@@ -1,5 +1,6 @@
 /** Where a command's checks come from: the folder, some checks of it, URLs. */
 
+import { statSync } from 'node:fs';
 import type { CatalogueSource } from '../app.ts';
 import { FolderLoader } from '../shared/config/folder.ts';
 import { watchFolder } from '../shared/config/folder-watch.ts';
@@ -31,13 +32,21 @@ export const sourceOf = (dir: string, targets: Targets, clock: Clock): Catalogue
   return { watch: folder.watch, load: async () => narrowed(await folder.load()) };
 };
 
+/** A folder that vanishes later is told of by the loader; one that was never there is a slip. */
 const folderSource = (dir: string, clock: Clock): CatalogueSource => {
-  const loader = new FolderLoader(dir);
+  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+    throw new WatcherError('WCH_SETTINGS', `--config: there is no folder ${dir}`);
+  const loader = new FolderLoader(dir, { clock });
   return {
     load: () => loader.load(),
     watch: (onChange) => {
       const watching = watchFolder(dir, { clock, onChange });
-      return { [Symbol.asyncDispose]: async () => watching.close() };
+      return {
+        [Symbol.asyncDispose]: async () => {
+          await watching.close();
+          loader[Symbol.dispose]();
+        },
+      };
     },
   };
 };

@@ -117,9 +117,9 @@ export class Claimer implements Authority {
     const holding = this.#held.get(id);
     const move = moveFor(this.#options.worker.id, sight, holding);
     if (move === 'lose') return this.#lose(id);
-    if (move === 'none' || this.#state !== 'claiming') return;
-    if (this.#unreadable.get(id) === sight.revision) return;
+    if (move === 'none' || this.#unreadable.get(id) === sight.revision) return;
     if (move === 'claim' && holding) this.#runOn(id, holding);
+    if (!mayClaim(this.#state, this.#membership.attached)) return;
     try {
       if (this.#slice.isSpent) await this.#slice.rest();
       if (move === 'claim') await this.#claim(id, sight);
@@ -132,7 +132,7 @@ export class Claimer implements Authority {
   async #claim(id: JobsetId, sight: Sight): Promise<void> {
     const { ledger } = this.#options;
     const by = this.#membership.registration;
-    if (by === null || !mayClaim(this.#state, this.#membership.attached)) return;
+    if (by === null) return;
     const outcome = await ledger.claim(id, sight, by);
     if (outcome.claimed === null) this.#sightings.learn(id, outcome.sight);
     else if (this.#state === 'claiming') this.#hold(outcome.claimed);

@@ -33,6 +33,6 @@ const moveForProven = (sight: Sight, holding: Holding): Move => {
   return sight.ownRevision === 0 ? 'claim' : 'lose';
 };
 
-/** A worker takes jobsets on only while it holds a lease and is not on its way out. */
+/** A worker takes jobsets and new content on only while attached, and not on its way out. */
 export const mayClaim = (state: ClaimerState, attached: boolean): boolean =>
   state === 'claiming' && attached;

@@ -6,9 +6,11 @@
 import { decodeDefinitions, encodeDefinitions } from '../../src/shared/coordination/definitions.ts';
 import type { CheckSpec, JobsetId } from '../../src/shared/domain/check.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
+import { createSecrets } from '../../src/shared/secrets/resolve.ts';
 import { CheckTable } from '../../src/worker/check-table.ts';
 import { Plans } from '../../src/worker/plan.ts';
 import { createHttpProbe } from '../../src/worker/probes/http.ts';
+import { OwnResolver } from '../../src/worker/probes/own-resolver.ts';
 import { Runner } from '../../src/worker/runner.ts';
 import { Scheduler } from '../../src/worker/scheduler.ts';
 import { Tally } from '../../src/worker/tally.ts';
@@ -45,8 +47,26 @@ function idleScheduler(): Scheduler {
     onResult: () => {},
     onSuspicion: () => {},
   });
-  const plans = new Plans({ http: createHttpProbe({ clock }) });
-  return new Scheduler({ clock, table, tally, plans, runner, runAtStart: false, graceMs: 0 });
+  const plans = new Plans({
+    http: createHttpProbe({
+      clock,
+      resolver: new OwnResolver({ clock }),
+      secrets: createSecrets({ clock, env: {} }),
+    }),
+  });
+  return new Scheduler({
+    clock,
+    table,
+    tally,
+    plans,
+    runner,
+    runAtStart: false,
+    graceMs: 0,
+    // Nothing may be left out of what is counted.
+    onUnusable: (_definition, cause) => {
+      throw new Error('a definition cannot be compiled', { cause });
+    },
+  });
 }
 
 /** As read in a claim's transaction: each jobset has a spec of its own, shared by its checks. */

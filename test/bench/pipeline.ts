@@ -9,6 +9,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Catalogue } from '../../src/shared/domain/catalogue.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { JsonLines } from '../../src/shared/sinks/json-lines.ts';
@@ -40,6 +41,7 @@ const app = await startInProcess({
   sinks: [new JsonLines(stream, systemClock), counter],
   concurrency: load.pace.kind === 'saturated' ? load.pace.inFlight : 256,
 });
+while (app.meter.total('watcher.checks.held') < app.catalogue.definitions.length) await sleep(50);
 const window = await measureWindow(load.span, () => done);
 if (load.pace.kind === 'saturated' && app.meter.total('watcher.runs.waiting') === 0)
   throw new Error(ON_TIME);

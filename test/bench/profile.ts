@@ -24,6 +24,8 @@ interface Profile {
   readonly samples: readonly number[];
   /** Microseconds between samples. */
   readonly timeDeltas: readonly number[];
+  readonly startTime: number;
+  readonly endTime: number;
 }
 
 const SHOWN = 40;
@@ -59,12 +61,20 @@ print(
   ),
 );
 
-function selfTimes({ nodes, samples, timeDeltas }: Profile, nameOf: (node: ProfileNode) => string) {
+/** Of the measured stretch, which ends the run: start and warm-up are not in it. */
+function selfTimes(
+  { nodes, samples, timeDeltas, startTime, endTime }: Profile,
+  nameOf: (node: ProfileNode) => string,
+) {
   const names = new Map(nodes.map((node) => [node.id, nameOf(node)]));
   const times = new Map<string, number>();
+  const from = endTime - load.span.measureMs * 1_000;
+  let at = startTime;
   samples.forEach((id, index) => {
+    const delta = timeDeltas[index] ?? 0;
     const name = names.get(id) ?? '?';
-    times.set(name, (times.get(name) ?? 0) + (timeDeltas[index] ?? 0));
+    at += delta;
+    if (at >= from) times.set(name, (times.get(name) ?? 0) + delta);
   });
   return [...times].toSorted(([, a], [, b]) => b - a);
 }

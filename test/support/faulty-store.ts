@@ -27,8 +27,12 @@ const unavailable = (what: string): WatcherError =>
 export class FaultyStore implements KeyValueStore {
   /** Nothing gets through, in either direction, and watches stand still. */
   cut = false;
-  /** Of the next commit; null for none. */
-  nextFault: (() => Fault | null) | null = null;
+  /** Calls get through, but watches stand still. */
+  blind = false;
+  /** Of the next commit, given what it would do; null for none. */
+  nextFault: ((then: readonly Operation[]) => Fault | null) | null = null;
+  /** What each commit waits for once it is written, before it is answered. */
+  beforeAnswer: (() => Promise<void>) | null = null;
   readonly #store: KeyValueStore;
   #healed = Promise.withResolvers<void>();
 
@@ -38,6 +42,7 @@ export class FaultyStore implements KeyValueStore {
 
   heal(): void {
     this.cut = false;
+    this.blind = false;
     this.#healed.resolve();
     this.#healed = Promise.withResolvers();
   }
@@ -58,9 +63,10 @@ export class FaultyStore implements KeyValueStore {
     otherwise?: readonly Read[],
   ): Promise<Commit> {
     this.#pass();
-    const fault = this.nextFault?.() ?? null;
+    const fault = this.nextFault?.(then) ?? null;
     if (fault === 'request') throw unavailable('the request was lost');
     const commit = await this.#store.commit(when, then, otherwise);
+    await this.beforeAnswer?.();
     if (fault === 'answer') throw unavailable('the answer was lost');
     return fault === 'repeated' ? this.#store.commit(when, then, otherwise) : commit;
   }
@@ -68,7 +74,7 @@ export class FaultyStore implements KeyValueStore {
   async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     this.#pass();
     for await (const event of this.#store.watch(prefix, after, signal)) {
-      while (this.cut) await this.#healed.promise;
+      while (this.cut || this.blind) await this.#healed.promise;
       yield event;
     }
   }

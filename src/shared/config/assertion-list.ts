@@ -40,71 +40,94 @@ export const assertionsOf = (
   tell: Tell,
 ): readonly Assertion[] => {
   if (!given) return DEFAULT;
-  if (given.length === 0) tell({ code: 'E508', path: ['success_test'], message: 'no test is given' });
+  if (given.length === 0)
+    tell({ code: 'E508', path: ['success_test'], message: 'no test is given' });
   return given.flatMap((test, index) => {
     const path = ['success_test', index];
-    const assertions = [...onValue(test, values, path, tell), ...onResponse(test)];
-    for (const fault of contradictions(test)) tell({ code: 'E510', path, message: fault });
-    for (const assertion of assertions) {
+    checkTest(test, path, tell);
+    const tests = [...onValue(test, values, path, tell), ...onResponse(test)];
+    for (const { key, assertion } of tests) {
       const problem = assertionProblem(assertion);
-      if (problem) tell({ code: 'E508', path, message: problem });
+      if (problem) tell({ code: 'E508', path: [...path, key], message: `${key} ${problem}` });
     }
-    if (assertions.length === 0) tell({ code: 'E508', path, message: nothingTested(test) });
-    return assertions;
+    return tests.map(({ assertion }) => assertion);
   });
 };
 
-const ON_VALUE = ['equals', 'not', 'in', 'matches', 'not_matches', 'lt', 'lte', 'gt', 'gte', 'exists'] as const satisfies readonly Operator[];
+/** An assertion and the key that asks for it. */
+interface Asked {
+  readonly key: keyof TestInput;
+  readonly assertion: Assertion;
+}
+
+const ON_VALUE = [
+  'value',
+  'equals',
+  'not',
+  'in',
+  'matches',
+  'not_matches',
+  'lt',
+  'lte',
+  'gt',
+  'gte',
+  'exists',
+] as const satisfies readonly (Operator | 'value')[];
 
 const onValue = (
   test: TestInput,
   values: readonly ValueQuery[],
   path: Path,
   tell: Tell,
-): readonly Assertion[] => {
-  const { key } = test;
-  if (key === undefined) return [];
-  const listed = values.find(({ name }) => name === key);
-  if (!listed) pathFault(key, [...path, 'key'], tell);
-  const value = listed ?? { name: key, path: key };
-  return operands(test).map(([operator, operand]) => ({
-    source: 'json',
-    value,
-    operator,
-    operand,
-    ...(test.strict ? { strict: true } : {}),
-  }));
-};
-
-const operands = (test: TestInput): readonly (readonly [Operator, JsonValue])[] => {
-  const given = { ...test, equals: test.equals === undefined ? test.value : test.equals };
-  return ON_VALUE.flatMap((operator) => {
-    const operand = given[operator];
-    return operand === undefined ? [] : [[operator, operand as JsonValue] as const];
+): readonly Asked[] => {
+  if (test.key === undefined) return [];
+  const listed = values.find(({ name }) => name === test.key);
+  if (!listed) pathFault(test.key, [...path, 'key'], tell);
+  const value = listed ?? { name: test.key, path: test.key };
+  const strict = test.strict ? { strict: true } : {};
+  return operands(test).map(([key, operand]) => {
+    const operator = key === 'value' ? 'equals' : key;
+    return { key, assertion: { source: 'json', value, operator, operand, ...strict } };
   });
 };
 
-const onResponse = (test: TestInput): readonly Assertion[] => {
-  const assertions: Assertion[] = [];
-  if (test.http_status !== undefined)
-    assertions.push({ source: 'http_status', operator: 'in', operand: test.http_status });
-  if (test.max_response_time !== undefined)
-    assertions.push({ source: 'response_time', operator: 'lte', operand: test.max_response_time });
-  if (test.body_match !== undefined)
-    assertions.push({
-      source: 'body',
-      operator: test.invert ? 'not_matches' : 'matches',
-      operand: test.body_match,
-    });
-  return assertions;
+type OperandKey = (typeof ON_VALUE)[number];
+
+const operands = (test: TestInput): readonly (readonly [OperandKey, JsonValue])[] =>
+  ON_VALUE.flatMap((key) => (test[key] === undefined ? [] : [[key, test[key] as JsonValue]]));
+
+const onResponse = (test: TestInput): readonly Asked[] => {
+  const { http_status: status, max_response_time: longest, body_match: pattern } = test;
+  const asked: Asked[] = [];
+  const add = (key: keyof TestInput, assertion: Assertion): void => {
+    asked.push({ key, assertion });
+  };
+  if (status !== undefined)
+    add('http_status', { source: 'http_status', operator: 'in', operand: status });
+  if (longest !== undefined)
+    add('max_response_time', { source: 'response_time', operator: 'lte', operand: longest });
+  if (pattern !== undefined) {
+    const operator = test.invert ? 'not_matches' : 'matches';
+    add('body_match', { source: 'body', operator, operand: pattern });
+  }
+  return asked;
+};
+
+const checkTest = (test: TestInput, path: Path, tell: Tell): void => {
+  const faults = contradictions(test);
+  for (const message of faults) tell({ code: 'E510', path, message });
+  const isEmpty = operands(test).length + onResponse(test).length === 0;
+  if (isEmpty && faults.length === 0) tell({ code: 'E508', path, message: nothingTested(test) });
 };
 
 const contradictions = (test: TestInput): readonly string[] => {
   const found: string[] = [];
   const compares = operands(test).length > 0;
   if (compares && test.key === undefined) found.push('"key" is missing: which value is compared?');
-  if (test.value !== undefined && test.equals !== undefined) found.push('value is equals: give one');
-  if (test.invert !== undefined && test.body_match === undefined) found.push('invert needs body_match');
+  if (test.value !== undefined && test.equals !== undefined)
+    found.push('value is equals: give one');
+  if (test.invert !== undefined && test.body_match === undefined)
+    found.push('invert needs body_match');
   if (test.strict !== undefined && test.key === undefined) found.push('strict needs a key');
   return found;
 };

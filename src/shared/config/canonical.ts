@@ -44,7 +44,12 @@ export const canonicalise = (
     return null;
   }
   const map = first.contents as YAMLMap.Parsed;
-  for (const { contents } of rest) map.items.push(...(contents as YAMLMap.Parsed).items);
+  for (const document of rest) {
+    const { items } = document.contents as YAMLMap.Parsed;
+    if (items[0]) precede(items[0].key, document.commentBefore);
+    first.comment = joined(first.comment, document.comment);
+    map.items.push(...items);
+  }
   const form = new CanonicalForm(heads, complain);
   form.topLevel(map);
   form.refuseLostHeads();
@@ -63,6 +68,17 @@ export const kindOf = (node: unknown): string => {
   if (value === null || value === undefined) return 'empty';
   return typeof value === 'string' ? 'text' : `a ${typeof value}`;
 };
+
+/** Comments of a node that goes: they stand before the one that stays. */
+const precede = (node: unknown, ...comments: (string | null | undefined)[]): void => {
+  const kept = node as Node | null;
+  if (kept) kept.commentBefore = comments.reduce(joined, kept.commentBefore) ?? null;
+};
+
+const joined = (
+  after: string | null | undefined,
+  before: string | null | undefined,
+): string | null => [before, after].filter(Boolean).join('\n') || null;
 
 const keyOf = ({ key }: Pair): string => (isScalar(key) ? String(key.source ?? key.value) : '');
 
@@ -104,8 +120,10 @@ class CanonicalForm {
     const [first, ...more] = map.items.filter((pair) => keyOf(pair) === 'self');
     if (!first || more.length === 0) return;
     const list = new YAMLSeq();
-    for (const { value } of [first, ...more]) {
-      list.items.push(...(isSeq(value) ? value.items : [value]));
+    for (const { key, value } of [first, ...more]) {
+      const items = isSeq(value) ? value.items : [value];
+      if (key !== first.key) precede(items[0], (key as Scalar).commentBefore);
+      list.items.push(...items);
     }
     list.range = (first.value as Node | null)?.range ?? null;
     first.value = list;
@@ -173,7 +191,7 @@ class CanonicalForm {
     if (!pair || !isSeq(pair.value) || !pair.value.items.every(isMap)) return;
     const merged = new YAMLMap();
     merged.range = pair.value.range ?? null;
-    for (const entry of (pair.value.items as YAMLMap[]).flatMap(({ items }) => items)) {
+    for (const entry of (pair.value.items as YAMLMap[]).flatMap(entriesOf)) {
       const name = keyOf(entry);
       const twice = merged.items.findIndex((item) => keyOf(item) === name);
       if (twice >= 0) {
@@ -197,6 +215,8 @@ class CanonicalForm {
       if (!isScalar(value)) return item;
       const text = new Scalar(`${keyOf(pair)}:${value.source ?? value.value ?? ''}`);
       text.range = (item as YAMLMap).range ?? null;
+      text.comment = value.comment ?? null;
+      precede(text, (item as YAMLMap).commentBefore, (pair.key as Scalar).commentBefore);
       return text;
     });
   }
@@ -233,9 +253,16 @@ class CanonicalForm {
     scalar.type = Scalar.QUOTE_DOUBLE;
     scalar.source = text;
     scalar.range = node.range ?? null;
+    scalar.comment = node.comment ?? null;
+    precede(scalar, node.commentBefore);
     return scalar;
   }
 }
+
+const entriesOf = ({ items, commentBefore }: YAMLMap): readonly Pair[] => {
+  precede(items[0]?.key, commentBefore);
+  return items;
+};
 
 /**
  * A plain scalar is a number or a boolean only when that reads back as it was written. `0777`, `1.10`,

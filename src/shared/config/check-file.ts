@@ -10,6 +10,7 @@ import type { Tell } from './assertion-list.ts';
 import { type CheckInput, checkSchema, selfSchema } from './check-schema.ts';
 import { definitionOf, selfOf } from './definition.ts';
 import { byPlace, diagnosticOf, hasErrors, type Place, type Problem } from './diagnostics.ts';
+import { digestOf, sum } from './digest.ts';
 import { type Fault, faultsOf } from './issues.ts';
 import { decodeText } from './source.ts';
 import type { Path } from './values.ts';
@@ -31,6 +32,8 @@ export interface CheckFile {
   /** What defaults.yml gives to the checks of its folder. */
   readonly defaults: CheckInput | null;
   readonly diagnostics: readonly Diagnostic[];
+  /** Of its definitions and selves. */
+  readonly digest: bigint;
 }
 
 export interface FileBytes {
@@ -41,7 +44,10 @@ export interface FileBytes {
   readonly bytes: Uint8Array;
 }
 
-export const readCheckFile = ({ file, name, bytes }: FileBytes, defaults: CheckInput): CheckFile => {
+export const readCheckFile = (
+  { file, name, bytes }: FileBytes,
+  defaults: CheckInput,
+): CheckFile => {
   const text = decodeText(bytes);
   if (typeof text !== 'string') return unreadable(file, [text]);
   const reader = new TreeReader(readTree(text), defaults);
@@ -55,6 +61,7 @@ export const unreadable = (file: string, problems: readonly Problem[]): CheckFil
   selves: [],
   defaults: null,
   diagnostics: problems.map((problem) => diagnosticOf(file, problem)).sort(byPlace),
+  digest: 0n,
 });
 
 class TreeReader {
@@ -72,12 +79,18 @@ class TreeReader {
   }
 
   read(isDefaultsFile: boolean): void {
+    if (this.#isTorn()) return;
     for (const [key, value] of Object.entries(this.#tree.value ?? {})) {
       if ((key === 'defaults') !== isDefaultsFile) this.#misplaced(key);
       else if (isDefaultsFile) this.#ownDefaults = this.#parse(checkSchema, value, [key]);
       else if (key === 'self') this.#readSelves(value);
       else this.#readCheck(key, value);
     }
+  }
+
+  /** Where values could not be taken over, the schema would only complain of their absence. */
+  #isTorn(): boolean {
+    return this.#problems.some(({ code }) => code.startsWith('E4') && code !== 'E403');
   }
 
   adviseEnd(text: string): void {
@@ -88,10 +101,12 @@ class TreeReader {
   }
 
   file(file: string): CheckFile {
-    const diagnostics = this.#problems.map((problem) => diagnosticOf(file, problem)).sort(byPlace);
-    if (hasErrors(diagnostics)) return { checks: [], selves: [], defaults: null, diagnostics };
-    const defaults = this.#ownDefaults;
-    return { checks: this.#checks, selves: this.#selves, defaults, diagnostics };
+    const diagnosed = unreadable(file, this.#problems);
+    if (hasErrors(diagnosed.diagnostics)) return diagnosed;
+    const [checks, selves] = [this.#checks, this.#selves];
+    const members = [...checks.map(({ definition }) => definition), ...selves];
+    const digest = sum(members.map(digestOf));
+    return { ...diagnosed, checks, selves, defaults: this.#ownDefaults, digest };
   }
 
   #misplaced(key: string): void {
@@ -105,7 +120,12 @@ class TreeReader {
   #readCheck(key: string, value: JsonValue): void {
     const tell = this.#tell([key]);
     if (key.length > MAX_KEY)
-      tell({ code: 'E407', path: [], atKey: true, message: `a key has at most ${MAX_KEY} characters` });
+      tell({
+        code: 'E407',
+        path: [],
+        atKey: true,
+        message: `a key has at most ${MAX_KEY} characters`,
+      });
     const given = this.#parse(checkSchema, value, [key]);
     if (!given) return;
     const merged = { ...this.#defaults, ...given };
@@ -140,4 +160,3 @@ class TreeReader {
     };
   }
 }
-

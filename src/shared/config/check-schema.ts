@@ -5,6 +5,7 @@
  */
 
 import { z } from 'zod';
+import { REFERENCE_FORMS } from '../secrets/reference.ts';
 import {
   anything,
   choice,
@@ -64,18 +65,18 @@ const testSchema = z
     body_match: text({ about: 'The pattern (RE2 syntax) is found in the body.' }).optional(),
     invert: flag({ about: 'body_match must not be found.', default: false }).optional(),
   })
-  .meta({ description: 'What a response must fulfil. All that is given must hold.' });
+  .meta({ id: 'test', description: 'What a response must fulfil. All that is given must hold.' });
 
 const authSchema = z
   .strictObject({
     basic: z
       .strictObject({
         username: secret({ about: 'User name.' }),
-        password: secret({ about: 'Password: ${env:NAME} or ${file:PATH}.' }),
+        password: secret({ about: `Password: ${REFERENCE_FORMS}.` }),
       })
       .meta({ description: 'HTTP basic authentication.' })
       .optional(),
-    bearer: secret({ about: 'Bearer token: ${env:NAME} or ${file:PATH}.' }).optional(),
+    bearer: secret({ about: `Bearer token: ${REFERENCE_FORMS}.` }).optional(),
   })
   .meta({ description: 'How the target knows us: basic or bearer.' });
 
@@ -168,11 +169,15 @@ export const checkSchema = z
     }).optional(),
     ...postKeys,
   })
-  .meta({ description: 'A check: what is asked, when, and what answer is a success.' });
+  .meta({
+    id: 'check',
+    description: 'A check: what is asked, when, and what answer is a success.',
+  });
 
-export const selfSchema = z
-  .strictObject({ ...scheduleKeys, ...postKeys })
-  .meta({ description: "Where watcher's own health is posted; each minute without a schedule." });
+export const selfSchema = z.strictObject({ ...scheduleKeys, ...postKeys }).meta({
+  id: 'self',
+  description: "Where watcher's own health is posted; each minute without a schedule.",
+});
 
 export type CheckInput = z.output<typeof checkSchema>;
 export type TestInput = z.output<typeof testSchema>;

@@ -81,7 +81,12 @@ const scheduleOf = (given: ScheduleInput, id: CheckId, tell: Tell): Schedule => 
 const adviseTimeout = (timeoutMs: number, intervalMs: number, tell: Tell): void => {
   if (timeoutMs <= intervalMs) return;
   const message = `the timeout of ${timeoutMs / 1000} s is longer than the interval of ${intervalMs / 1000} s`;
-  tell({ code: 'I205', path: ['timeout'], message, hint: 'ticks that fall due meanwhile are skipped' });
+  tell({
+    code: 'I205',
+    path: ['timeout'],
+    message,
+    hint: 'ticks that fall due meanwhile are skipped',
+  });
 };
 
 const checkSplay = (splayMs: number | undefined, intervalMs: number, tell: Tell): void => {
@@ -117,7 +122,8 @@ const requestOf = (key: string, given: CheckInput, tell: Tell): HttpRequest => {
 
 const checkTarget = (key: string, { scheme, url }: CheckInput, tell: Tell): void => {
   const problem = url === undefined ? keyProblem(scheme ?? DEFAULTS.scheme, key) : urlProblem(url);
-  if (problem) tell({ ...problem, path: url === undefined ? [] : ['url'], atKey: url === undefined });
+  if (problem)
+    tell({ ...problem, path: url === undefined ? [] : ['url'], atKey: url === undefined });
   if (url !== undefined && scheme !== undefined)
     tell({ code: 'E510', path: ['scheme'], message: 'the url has a scheme: drop this one' });
 };
@@ -129,9 +135,15 @@ const headersOf = ({ headers = {}, auth }: CheckInput, tell: Tell): HttpRequest[
     const lower = name.toLowerCase();
     const problem = headerProblem(name, value);
     if (problem) tell({ ...problem, path, atKey: true });
-    if (seen.has(lower)) tell({ code: 'E506', path, atKey: true, message: `${name} is here twice` });
+    if (seen.has(lower))
+      tell({ code: 'E506', path, atKey: true, message: `${name} is here twice` });
     if (auth && lower === 'authorization')
-      tell({ code: 'E510', path, atKey: true, message: 'auth sets Authorization: give one of them' });
+      tell({
+        code: 'E510',
+        path,
+        atKey: true,
+        message: 'auth sets Authorization: give one of them',
+      });
     if (isSecretHeader(name)) checkSecret(value, path, tell);
     seen.add(lower);
   }

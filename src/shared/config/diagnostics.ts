@@ -68,7 +68,10 @@ export interface Problem {
   readonly hint?: string | undefined;
 }
 
-export const diagnosticOf = (file: string, { code, place, message, hint }: Problem): Diagnostic => ({
+export const diagnosticOf = (
+  file: string,
+  { code, place, message, hint }: Problem,
+): Diagnostic => ({
   severity: severityOf(code),
   code,
   file,
@@ -119,5 +122,4 @@ export const RENDERERS: Readonly<Record<DiagnosticFormat, (diagnostic: Diagnosti
 /** The escapes of GitHub's workflow commands. */
 const data = (text: string): string =>
   text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-const property = (text: string): string =>
-  data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+const property = (text: string): string => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');

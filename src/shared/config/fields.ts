@@ -1,6 +1,7 @@
 /** The kinds of values that keys of a check file take, each with the sentence that a wrong one gets. */
 
 import { z } from 'zod';
+import { REFERENCE_FORMS } from '../secrets/reference.ts';
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
@@ -27,11 +28,11 @@ export const text = (field: Field) =>
     .transform(String)
     .meta(meta(field));
 
-/** What of a text is a secret: like `text`, but a map or list gets a hint at references. */
+/** A text that is used, never shown. */
 export const secret = (field: Field) =>
   z
     .union([z.string(), z.number(), z.boolean()], {
-      error: 'must be text, best a reference such as "${env:NAME}"',
+      error: `must be text, best ${REFERENCE_FORMS}`,
     })
     .transform(String)
     .meta(meta(field));
@@ -58,7 +59,7 @@ const DECIMAL = /^-?\d+(?:\.\d+)?$/;
 export const decimal = (field: Field) => {
   const error = 'must be a number such as 200 or 0.5';
   return z
-    .union([z.number(), z.string().regex(DECIMAL)], { error })
+    .union([z.number(), z.string().regex(DECIMAL, { error })], { error })
     .transform(Number)
     .meta(meta(field));
 };

@@ -47,7 +47,9 @@ const union = (
   context: Context,
   base: Path,
 ): readonly Fault[] => {
-  const meant = issue.errors.filter((errors) => errors.every(({ path }) => path.length > 0 || isInside(errors)));
+  const meant = issue.errors.filter((errors) =>
+    errors.every(({ path }) => path.length > 0 || isInside(errors)),
+  );
   const [branch] = meant;
   if (issue.message === GENERIC && meant.length === 1 && branch) {
     return branch.flatMap((inner) =>
@@ -110,6 +112,8 @@ const at = (value: unknown, path: Path): unknown =>
     value,
   );
 
+const MAX_LISTED = 8;
+
 const unknownKey = (key: string, context: Context, base: Path): Fault => {
   const known = keysAt(context.schema, context.path.slice(base.length));
   const near = nearest(key, known);
@@ -118,17 +122,23 @@ const unknownKey = (key: string, context: Context, base: Path): Fault => {
     path: [...context.path, key],
     atKey: true,
     message: `unknown key "${key}"`,
-    hint: near ? `did you mean ${near}?` : known.length > 0 ? `known: ${known.join(', ')}` : undefined,
+    hint: near ? `did you mean ${near}?` : listed(known),
   };
 };
 
+const listed = (known: readonly string[]): string =>
+  known.length > 0 && known.length <= MAX_LISTED
+    ? `known: ${known.join(', ')}`
+    : 'watcher schema lists those that are known';
+
 /** The keys that a schema knows at a path: walks maps, lists, unions and optional parts. */
 const keysAt = (schema: unknown, path: Path): readonly string[] => {
-  const def = (schema as { _zod?: { def: Record<string, unknown> } })._zod?.def;
+  const def = (schema as { _zod?: { def: Record<string, unknown> } } | undefined)?._zod?.def;
   if (!def) return [];
   const inner = def['innerType'] ?? def['in'];
   if (inner) return keysAt(inner, path);
-  if (Array.isArray(def['options'])) return def['options'].flatMap((option) => keysAt(option, path));
+  if (Array.isArray(def['options']))
+    return def['options'].flatMap((option) => keysAt(option, path));
   const [step, ...rest] = path;
   if (def['type'] === 'array') return typeof step === 'number' ? keysAt(def['element'], rest) : [];
   const shape = def['shape'] as Record<string, unknown> | undefined;

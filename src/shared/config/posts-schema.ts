@@ -1,6 +1,7 @@
 /** The keys by which a check file says where its results are posted. */
 
 import { z } from 'zod';
+import { REFERENCE_FORMS } from '../secrets/reference.ts';
 import { choice, jsonMap, secret, text } from './fields.ts';
 
 /** Where nothing else is said, and told to whoever left it out. */
@@ -9,7 +10,7 @@ export const DEFAULT_REGION = 'us-east-1';
 const apiKeySchema = z
   .strictObject({
     param_name: text({ about: 'Name of the parameter, header or field that takes the key.' }),
-    param_value: secret({ about: 'The key: ${env:NAME} or ${file:PATH}.' }),
+    param_value: secret({ about: `The key: ${REFERENCE_FORMS}.` }),
     in: choice(['query', 'header', 'bearer', 'basic', 'body'], {
       about: 'Where the key goes.',
       default: 'query',
@@ -25,7 +26,7 @@ const endpointSchema = z
       about: 'The JSON to post. {name} stands for a value of the response; {{ and }} for braces.',
     }).optional(),
   })
-  .meta({ description: 'Posts each result to an HTTP endpoint.' });
+  .meta({ id: 'post_endpoint', description: 'Posts each result to an HTTP endpoint.' });
 
 const serviceSchema = z
   .strictObject({
@@ -33,7 +34,9 @@ const serviceSchema = z
       about: 'aws-cloudwatch puts metrics, and an event where there is a data_detail_type.',
     }),
     aws_region: text({ about: 'AWS region.', default: DEFAULT_REGION }).optional(),
-    aws_key: secret({ about: 'Access key id; without it the default credential chain.' }).optional(),
+    aws_key: secret({
+      about: 'Access key id; without it the default credential chain.',
+    }).optional(),
     aws_secret: secret({ about: 'Secret access key.' }).optional(),
     data_source: text({ about: 'Source of the event, or dimension of the metrics.' }).optional(),
     data_detail_type: text({ about: 'DetailType of the event.' }).optional(),
@@ -45,7 +48,7 @@ const serviceSchema = z
       .meta({ description: 'Resources of the event.' })
       .optional(),
   })
-  .meta({ description: 'Puts each result to a service of AWS.' });
+  .meta({ id: 'post_service', description: 'Puts each result to a service of AWS.' });
 
 /** Keys that checks and `self` blocks share. */
 export const postKeys = {

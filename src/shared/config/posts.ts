@@ -1,10 +1,21 @@
 /** `post_endpoint`, `post_service` and `post_on` → where results go, with advice on the way. */
 
-import type { JsonValue, PostEndpoint, PostService, PostSettings, ValueQuery } from '../domain/check.ts';
-import { hasReference, referenceProblem } from '../secrets/reference.ts';
+import type {
+  JsonValue,
+  PostEndpoint,
+  PostService,
+  PostSettings,
+  ValueQuery,
+} from '../domain/check.ts';
+import { hasReference, REFERENCE_FORMS, referenceProblem } from '../secrets/reference.ts';
 import { placeholderHint, type Tell } from './assertion-list.ts';
-import { DEFAULT_REGION, type EndpointInput, type PostsInput, type ServiceInput } from './posts-schema.ts';
 import { placeholdersOf } from './placeholders.ts';
+import {
+  DEFAULT_REGION,
+  type EndpointInput,
+  type PostsInput,
+  type ServiceInput,
+} from './posts-schema.ts';
 import { urlProblem } from './target.ts';
 import type { Path } from './values.ts';
 
@@ -16,7 +27,8 @@ export const postsOf = (
 ): PostSettings | undefined => {
   const { post_endpoint: endpoint, post_service: service, post_on: on } = given;
   if (!endpoint && !service) {
-    if (on) tell({ code: 'E510', path: ['post_on'], message: 'post_on needs something to post to' });
+    if (on)
+      tell({ code: 'E510', path: ['post_on'], message: 'post_on needs something to post to' });
     return undefined;
   }
   return {
@@ -50,11 +62,7 @@ const adviseHost = (tell: Tell): void =>
     hint: 'write https://api.datadoghq.com/…, or the host of your site',
   });
 
-const serviceOf = (
-  given: ServiceInput,
-  values: readonly ValueQuery[],
-  tell: Tell,
-): PostService => {
+const serviceOf = (given: ServiceInput, values: readonly ValueQuery[], tell: Tell): PostService => {
   const { service, aws_key: key, aws_secret: secret, aws_region: region } = given;
   const { data_source: source, data_detail_type: detailType, data_resources: resources } = given;
   const detail = given.data_details_json as Readonly<Record<string, JsonValue>> | undefined;
@@ -62,7 +70,12 @@ const serviceOf = (
   if (key !== undefined) checkSecret(key, ['post_service', 'aws_key'], tell);
   if (secret !== undefined) checkSecret(secret, ['post_service', 'aws_secret'], tell);
   if (region === undefined) adviseRegion(tell);
-  for (const name of ['data_source', 'data_detail_type', 'data_details_json', 'data_resources'] as const)
+  for (const name of [
+    'data_source',
+    'data_detail_type',
+    'data_details_json',
+    'data_resources',
+  ] as const)
     checkPlaceholders(given[name] as JsonValue, ['post_service', name], values, tell);
   return {
     service,
@@ -89,18 +102,44 @@ const MAX_SOURCE = 256;
 const MAX_DETAIL_TYPE = 128;
 
 const checkEvent = (given: ServiceInput, tell: Tell): void => {
-  const { service, data_source: source, data_detail_type: type, aws_key: key, aws_secret: secret } = given;
+  const {
+    service,
+    data_source: source,
+    data_detail_type: type,
+    aws_key: key,
+    aws_secret: secret,
+  } = given;
   const at = (name: string): Path => ['post_service', name];
   if (service === 'aws-eventbridge' && type === undefined)
-    tell({ code: 'E503', path: ['post_service'], message: '"data_detail_type" is missing: an event has one' });
+    tell({
+      code: 'E503',
+      path: ['post_service'],
+      message: '"data_detail_type" is missing: an event has one',
+    });
   if (type !== undefined && source === undefined)
-    tell({ code: 'E503', path: ['post_service'], message: '"data_source" is missing: an event has one' });
+    tell({
+      code: 'E503',
+      path: ['post_service'],
+      message: '"data_source" is missing: an event has one',
+    });
   if (source !== undefined && (source.length > MAX_SOURCE || source.startsWith('aws.')))
-    tell({ code: 'E502', path: at('data_source'), message: `data_source has at most ${MAX_SOURCE} characters and does not start with "aws."` });
+    tell({
+      code: 'E502',
+      path: at('data_source'),
+      message: `data_source has at most ${MAX_SOURCE} characters and does not start with "aws."`,
+    });
   if (type !== undefined && type.length > MAX_DETAIL_TYPE)
-    tell({ code: 'E502', path: at('data_detail_type'), message: `data_detail_type has at most ${MAX_DETAIL_TYPE} characters` });
+    tell({
+      code: 'E502',
+      path: at('data_detail_type'),
+      message: `data_detail_type has at most ${MAX_DETAIL_TYPE} characters`,
+    });
   if ((key === undefined) !== (secret === undefined))
-    tell({ code: 'E510', path: ['post_service'], message: 'aws_key and aws_secret need each other' });
+    tell({
+      code: 'E510',
+      path: ['post_service'],
+      message: 'aws_key and aws_secret need each other',
+    });
   for (const [index, resource] of (given.data_resources ?? []).entries()) {
     if (/^(?:arn:|\{)/.test(resource)) continue;
     const message = `"${resource}" is not an ARN; it is sent as it stands`;
@@ -114,7 +153,7 @@ export const checkSecret = (text: string, path: Path, tell: Tell): void => {
   if (problem) tell({ code: 'E511', path, message: problem });
   else if (!hasReference(text)) {
     const message = `${String(path.at(-1))} is a secret that stands in the file`;
-    tell({ code: 'I201', path, message, hint: 'write "${env:NAME}" or "${file:PATH}"' });
+    tell({ code: 'I201', path, message, hint: `write ${REFERENCE_FORMS}, in quotes` });
   }
 };
 

@@ -6,7 +6,7 @@
 
 import { type Document, type ParsedNode, parseAllDocuments, type YAMLError } from 'yaml';
 import type { Place } from './diagnostics.ts';
-import { type Repair, RepairableLines, unquoted } from './repairable-lines.ts';
+import { type Repair, RepairableLines } from './repairable-lines.ts';
 
 export interface Reading {
   readonly documents: readonly Document.Parsed<ParsedNode>[];
@@ -71,7 +71,10 @@ type Rule = (lines: RepairableLines, line: number) => boolean;
 
 /** A word, quoted or not, that cannot be the start of a map, a list, a block or a tag. */
 const HEAD = /^(?:[^\s{}[\]|>&*!%@`"',#]\S*|"[^"\\]*"|'[^']*')$/;
-const HEAD_FIELDS: Readonly<Record<string, string>> = { post_service: 'service', post_endpoint: 'url' };
+const HEAD_FIELDS: Readonly<Record<string, string>> = {
+  post_service: 'service',
+  post_endpoint: 'url',
+};
 
 const quoteCron: Rule = (lines, line) => {
   const { key, value } = lines.split(line);
@@ -95,7 +98,7 @@ const nestHead: Rule = (lines, line) => {
   const { key, value } = lines.split(line);
   const field = HEAD_FIELDS[key];
   if (field === undefined || !HEAD.test(value) || !lines.isDeeperBelow(line)) return false;
-  return lines.lift(line, `write "${unquoted(value)}" below ${key}, as ${field}`);
+  return lines.lift(line, `move the value of ${key} to a key of its own below it: ${field}`);
 };
 
 const nestHeadAbove: Rule = (lines, line) => {

@@ -10,8 +10,7 @@ const PAIR = /^(\s*(?:- +)*)([^\s:#'"][^:#]*?)(\s*:[ \t]+)(.*?)([ \t]+#.*)?$/;
 const ITEM = /^(\s*(?:- +)+)()()(.*?)([ \t]+#.*)?$/;
 const QUOTED = /^(?:"[^"\\]*"|'[^']*')$/;
 
-export const unquoted = (value: string): string =>
-  QUOTED.test(value) ? value.slice(1, -1) : value;
+const unquoted = (value: string): string => (QUOTED.test(value) ? value.slice(1, -1) : value);
 
 export interface Repair {
   readonly code: 'W101' | 'W102' | 'W103';

@@ -4,7 +4,16 @@
  * keys that hide something, deep nesting.
  */
 
-import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml';
 import type { JsonValue } from '../domain/check.ts';
 import { type Complain, offsetOf } from './canonical.ts';
 import { hasUnseen } from './diagnostics.ts';
@@ -12,9 +21,11 @@ import { hasUnseen } from './diagnostics.ts';
 export type Path = readonly PropertyKey[];
 
 const MAX_DEPTH = 50;
-const CORE_TAG = 'tag:yaml.org,2002:';
+const CORE_TAGS: ReadonlySet<string> = new Set(
+  ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((tag) => `tag:yaml.org,2002:${tag}`),
+);
 
-export const valueOf = (node: unknown, complain: Complain, depth = 0): JsonValue => {
+export const plainValue = (node: unknown, complain: Complain, depth = 0): JsonValue => {
   if (node === null || node === undefined) return null;
   if (depth > MAX_DEPTH) {
     complain({ code: 'E404', offset: offsetOf(node), message: `more than ${MAX_DEPTH} levels` });
@@ -22,7 +33,7 @@ export const valueOf = (node: unknown, complain: Complain, depth = 0): JsonValue
   }
   refuseExtras(node as Node, complain);
   if (isScalar(node)) return scalarValue(node.value);
-  if (isSeq(node)) return node.items.map((item) => valueOf(item, complain, depth + 1));
+  if (isSeq(node)) return node.items.map((item) => plainValue(item, complain, depth + 1));
   return isMap(node) ? mapValue(node, complain, depth) : null;
 };
 
@@ -41,7 +52,7 @@ const mapValue = (map: YAMLMap, complain: Complain, depth: number): JsonValue =>
     const offset = offsetOf(pair.key);
     if (seen.has(key)) complain({ code: 'E403', offset, message: `"${key}" is here twice` });
     seen.set(key, offset);
-    values[key] = valueOf(pair.value, complain, depth + 1);
+    values[key] = plainValue(pair.value, complain, depth + 1);
   }
   return values;
 };
@@ -52,7 +63,7 @@ const keyText = ({ key }: Pair, complain: Complain): string | null => {
   else if (!isScalar(key)) complain({ code: 'E407', offset, message: 'a key must be plain text' });
   if (!isScalar(key)) return null;
   refuseExtras(key, complain);
-  const text = key.type === 'PLAIN' ? String(key.source ?? key.value) : String(key.value);
+  const text = textOf(key);
   if (text === '<<') {
     const hint = 'write the keys out, or put them into defaults.yml';
     complain({ code: 'E405', offset, message: 'merge keys (<<) are not supported', hint });
@@ -75,49 +86,41 @@ const refuseExtras = (node: Node, complain: Complain): void => {
     const what = isAlias(node) ? `alias *${node.source}` : `anchor &${node.anchor}`;
     const hint = 'write the value out, put it into defaults.yml, or quote it if it is text';
     complain({ code: 'E405', offset, message: `the ${what} is not supported`, hint });
-  } else if (node.tag && !node.tag.startsWith(CORE_TAG)) {
+  } else if (node.tag && !CORE_TAGS.has(node.tag)) {
     complain({ code: 'E406', offset, message: `the tag ${node.tag} is not supported` });
   }
 };
 
 /** Where the value at a path is, or as much of the path as there is. */
-export const placeOfValue = (root: unknown, path: Path): number => {
-  let node = root;
-  let offset = offsetOf(root);
-  for (const step of path) {
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && keyString(key) === step);
-      if (!pair) return offset;
-      offset = offsetOf(pair.value ?? pair.key) || offsetOf(pair.key) || offset;
-      node = pair.value;
-    } else if (isSeq(node)) {
-      node = node.items[Number(step)];
-      offset = offsetOf(node) || offset;
-    } else {
-      return offset;
-    }
-  }
-  return offset;
-};
+export const placeOfValue = (root: unknown, path: Path): number => walk(root, path).offset;
 
 /** Where the key that a path ends in stands. */
 export const placeOfKey = (root: unknown, path: Path): number => {
-  const parent = nodeAt(root, path.slice(0, -1));
-  const pair = isMap(parent)
-    ? parent.items.find(({ key }) => isScalar(key) && keyString(key) === path.at(-1))
-    : undefined;
-  return pair ? offsetOf(pair.key) : placeOfValue(root, path);
+  const { node, offset } = walk(root, path.slice(0, -1));
+  const pair = pairAt(node, path.at(-1));
+  return pair ? offsetOf(pair.key) : offset;
 };
 
-const keyString = (key: { source?: string; value: unknown; type?: string }): string =>
-  key.type === 'PLAIN' ? String(key.source ?? key.value) : String(key.value);
-
-const nodeAt = (root: unknown, path: Path): unknown => {
+const walk = (root: unknown, path: Path): { node: unknown; offset: number } => {
   let node = root;
+  let offset = offsetOf(root);
   for (const step of path) {
-    if (isMap(node))
-      node = node.items.find(({ key }) => isScalar(key) && keyString(key) === step)?.value;
-    else node = isSeq(node) ? node.items[Number(step)] : undefined;
+    // What is not a list counts as a list of one.
+    if (typeof step === 'number' && !isSeq(node)) continue;
+    const pair = pairAt(node, step);
+    const next = isSeq(node) ? node.items[Number(step)] : pair?.value;
+    if (next === undefined && !pair) break;
+    node = next;
+    offset = offsetOf(node) || offsetOf(pair?.key) || offset;
   }
-  return node;
+  return { node, offset };
 };
+
+const pairAt = (node: unknown, key: PropertyKey | undefined): Pair | undefined =>
+  isMap(node)
+    ? node.items.find((pair) => isScalar(pair.key) && textOf(pair.key) === key)
+    : undefined;
+
+/** A plain key is its text, whatever YAML takes it for: `404: …`, `on: …`. */
+const textOf = ({ type, source, value }: Scalar): string =>
+  String(type === 'PLAIN' ? (source ?? value) : value);

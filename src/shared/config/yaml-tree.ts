@@ -2,10 +2,10 @@
 
 import type { Document } from 'yaml';
 import type { JsonValue } from '../domain/check.ts';
-import { canonicalise } from './canonical.ts';
+import { type Complain, canonicalise } from './canonical.ts';
 import type { Place, Problem } from './diagnostics.ts';
 import { readYaml } from './repair.ts';
-import { type Path, placeOfKey, placeOfValue, valueOf } from './values.ts';
+import { type Path, placeOfKey, placeOfValue, plainValue } from './values.ts';
 
 export interface YamlTree {
   /** Null when the text is not YAML, or has nothing but comments. */
@@ -16,6 +16,7 @@ export interface YamlTree {
   placeOf(path: Path, atKey: boolean): Place;
 }
 
+const TOO_DEEP = 'nested too deeply to be read';
 const TOP: Place = { line: 1, column: 1 };
 
 export const readTree = (text: string): YamlTree => {
@@ -24,7 +25,7 @@ export const readTree = (text: string): YamlTree => {
   } catch (error) {
     // The parser recurses: thousands of brackets end in a full stack.
     if (!(error instanceof RangeError)) throw error;
-    return failed({ code: 'E404', place: TOP, message: 'nested too deeply to be read' });
+    return failed({ code: 'E404', place: TOP, message: TOO_DEEP });
   }
 };
 
@@ -32,20 +33,31 @@ const tree = (text: string): YamlTree => {
   const reading = readYaml(text);
   if (reading.error) {
     const { place, message } = reading.error;
+    if (/call stack/.test(message)) return failed({ code: 'E404', place, message: TOO_DEEP });
     return failed({ code: 'E401', place, message: `not YAML: ${message}`, hint: hintFor(message) });
   }
   const { placeOf } = reading;
   const problems: Problem[] = [...reading.repairs];
-  const complain = ({ offset, ...problem }: Omit<Problem, 'place'> & { offset: number }): void => {
+  const complain: Complain = ({ offset, ...problem }) => {
     problems.push({ ...problem, place: placeOf(offset) });
   };
   const document = canonicalise(reading, complain);
   const root = document?.contents;
   return {
     document,
-    value: root ? valueOf(root, complain) : null,
+    value: root ? plainValue(root, onceEach(complain)) : null,
     problems,
     placeOf: (path, atKey) => placeOf((atKey ? placeOfKey : placeOfValue)(root, path)),
+  };
+};
+
+/** An alias is told of once, however often it is used. */
+const onceEach = (complain: Complain): Complain => {
+  const told = new Set<string>();
+  return (complaint) => {
+    const isRepeated = complaint.code === 'E405' && told.has(complaint.message);
+    told.add(complaint.message);
+    if (!isRepeated) complain(complaint);
   };
 };
 

@@ -9,6 +9,9 @@ export interface SecretReference {
   readonly name: string;
 }
 
+// biome-ignore lint/suspicious/noTemplateCurlyInString: what it is called in files and messages
+export const REFERENCE_FORMS = '${env:NAME} or ${file:PATH}';
+
 const ANY = /\$\{([^}]*)\}?/g;
 const FORM = /^(?:(env):([A-Za-z_][A-Za-z0-9_]*)|(file):([^\0]+))$/;
 
@@ -18,7 +21,7 @@ export const secretReferences = (text: string): readonly SecretReference[] =>
 /** What is wrong with the `${…}` of a text, or null. */
 export const referenceProblem = (text: string): string | null => {
   const odd = inner(text).find((form) => !parse(form));
-  return odd === undefined ? null : `"\${${odd}}" is neither \${env:NAME} nor \${file:PATH}`;
+  return odd === undefined ? null : `"\${${odd}}" is not ${REFERENCE_FORMS}`;
 };
 
 /** Whether any part of the text is kept elsewhere: nothing else of it is taken for a secret. */

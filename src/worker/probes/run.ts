@@ -50,6 +50,8 @@ export class Run implements ExchangeOwner {
   #host: string;
   #hop: Hop | null = null;
   #exchange: Exchange | null = null;
+  /** When the last response was complete, monotonic ms. */
+  #endedAt = 0;
   #redirects = 0;
   #retried = false;
   #isLate = false;
@@ -123,10 +125,17 @@ export class Run implements ExchangeOwner {
   }
 
   onAnswer(exchange: Exchange): void {
+    this.#endedAt = this.#context.clock.monotonicMs();
+    exchange.addPhases(this.#phases, this.#endedAt);
+    this.#letGo(exchange, () => this.#interpret(exchange));
+  }
+
+  #interpret(exchange: Exchange): void {
+    if (this.#isSettled) return;
     const location = exchange.headers['location'];
     const { followRedirects } = this.#prepared.request;
     if (followRedirects > 0 && typeof location === 'string' && isRedirect(exchange.statusCode)) {
-      return this.#follow(exchange, location, followRedirects);
+      return this.#follow(exchange.statusCode, location);
     }
     const encoding = exchange.headers['content-encoding'];
     if (encoding === undefined) return this.#answer(exchange, exchange);
@@ -157,17 +166,14 @@ export class Run implements ExchangeOwner {
     exchange.start();
   }
 
-  #follow(exchange: Exchange, location: string, limit: number): void {
-    const hop = this.#hop;
-    if (hop === null) return;
-    exchange.addPhases(this.#phases, this.#context.clock.monotonicMs());
-    this.#letGo(exchange);
+  #follow(statusCode: number, location: string): void {
+    const limit = this.#prepared.request.followRedirects;
     this.#redirects += 1;
-    if (this.#redirects > limit) {
+    if (this.#hop === null || this.#redirects > limit) {
       return this.fail({ code: 'redirect_limit', detail: `more than ${limit} redirects` });
     }
-    const { statusCode } = exchange;
-    this.#goTo(nextHop(hop, { statusCode, location }, this.#prepared, this.#context.connectTo));
+    const redirection = { statusCode, location };
+    this.#goTo(nextHop(this.#hop, redirection, this.#prepared, this.#context.connectTo));
   }
 
   #mayRetry(exchange: Exchange, { code }: Problem): boolean {
@@ -186,13 +192,10 @@ export class Run implements ExchangeOwner {
 
   #answer(exchange: Exchange, { body, isCut }: Decoded): void {
     if (this.#isSettled) return;
-    const now = this.#context.clock.monotonicMs();
-    exchange.addPhases(this.#phases, now);
-    this.#letGo(exchange);
     const expiresAt = exchange.certificateExpiresAt;
     const answer: Answer = {
       kind: 'answer',
-      durationMs: now - this.#startedAt,
+      durationMs: this.#endedAt - this.#startedAt,
       phases: this.#phases,
       host: this.#host,
       statusCode: exchange.statusCode,
@@ -206,18 +209,18 @@ export class Run implements ExchangeOwner {
   }
 
   /** After a good end: the slot serves others, unless its connection is in the middle of a body. */
-  #letGo(exchange: Exchange): void {
+  #letGo(exchange: Exchange, then: () => void): void {
     this.#exchange = null;
     const { slot, headers, isCut } = exchange;
-    const slots = this.#slots;
     if (isCut) {
       exchange.cancel();
-      return slots.drop(slot);
+      this.#slots.drop(slot);
+      return then();
     }
     // A target that does not announce its close leaves it, and the port for a minute, to us.
     const isKept = slot.route !== null;
     if (!isKept && headers['connection'] !== 'close' && slot.socket) resetSocket(slot.socket);
-    slots.release(slot);
+    this.#slots.release(slot, then);
   }
 
   #dropExchange(): void {
@@ -243,8 +246,9 @@ export class Run implements ExchangeOwner {
 
   readonly #onTimeout = (): void => {
     if (this.#isSettled) return;
-    const phase = this.#exchange?.phase ?? 'body';
-    this.fail(timeoutProblem(phase, this.#prepared.request.timeoutMs));
+    // Without an exchange the answer is here in time; what is left to do is ours.
+    if (this.#exchange === null) return;
+    this.fail(timeoutProblem(this.#exchange.phase, this.#prepared.request.timeoutMs));
   };
 
   /** Nothing that our own standing still can have caused is blamed on the target. */

@@ -30,6 +30,8 @@ export class Slot {
   readonly route: Route | null;
   holder: SlotHolder | null = null;
   socket: Socket | null = null;
+  /** What waits for the connection to be closed. */
+  afterClose: (() => void) | null = null;
   /** The bytes that the socket gave last; their end tells whether more came than was announced. */
   lastRead: Buffer = EMPTY;
   /** The target closed the connection while nobody used it. */

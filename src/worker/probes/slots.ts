@@ -10,8 +10,11 @@ export interface Slots {
   take(channel: Channel, origin: string): Slot;
   /** One that has no connection yet. */
   takeNew(channel: Channel, origin: string): Slot;
-  /** After a run that ended well. */
-  release(slot: Slot): void;
+  /**
+   * After a response that ended well. `then` is called when the connection is closed or free for the
+   * next request: opening another before that costs half as much again [in CPU].
+   */
+  release(slot: Slot, then: () => void): void;
   /** After any error: nothing is known about the slot's state. */
   drop(slot: Slot): void;
   close(): void;
@@ -31,9 +34,9 @@ export class FreshSlots implements Slots {
     return slot;
   }
 
-  /** The slot comes back by itself once its connection is gone. */
-  release(slot: Slot): void {
+  release(slot: Slot, then: () => void): void {
     slot.holder = null;
+    slot.afterClose = then;
   }
 
   drop(slot: Slot): void {
@@ -48,9 +51,13 @@ export class FreshSlots implements Slots {
   }
 
   readonly #onClosed = (slot: Slot): void => {
-    if (!this.#all.has(slot)) return;
+    const { afterClose } = slot;
+    // A connection that failed: its exchange drops the slot.
+    if (afterClose === null) return;
+    slot.afterClose = null;
     if (this.#spare.length < SPARE_SLOTS) this.#spare.push(slot);
     else this.drop(slot);
+    afterClose();
   };
 }
 
@@ -79,12 +86,12 @@ export class KeptSlots implements Slots {
     return slot;
   }
 
-  release(slot: Slot): void {
+  release(slot: Slot, then: () => void): void {
     slot.holder = null;
     this.#stackOf(slot).push(slot);
     this.#oldestFirst.add(slot);
-    if (this.#oldestFirst.size <= this.#capacity) return;
-    for (const oldest of this.#oldestFirst) return this.#evict(oldest);
+    if (this.#oldestFirst.size > this.#capacity) this.#evictOldest();
+    then();
   }
 
   drop(slot: Slot): void {
@@ -103,6 +110,13 @@ export class KeptSlots implements Slots {
   readonly #onClosed = (slot: Slot): void => {
     if (this.#oldestFirst.has(slot)) this.#evict(slot);
   };
+
+  #evictOldest(): void {
+    for (const oldest of this.#oldestFirst) {
+      this.#evict(oldest);
+      return;
+    }
+  }
 
   #evict(slot: Slot): void {
     this.#oldestFirst.delete(slot);

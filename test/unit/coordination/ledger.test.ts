@@ -202,6 +202,16 @@ describe('the ledger', () => {
       expect((await sightOf(JOBSET)).ownRevision).toBe(0);
     });
 
+    it('is refused to a worker whose registration has been taken away, though its lease lives', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      await store.commit([], [{ kind: 'delete', key: keys.worker(by.worker.id) }]);
+      await expect(ledger.claim(JOBSET, await sightOf(JOBSET), by)).rejects.toMatchObject({
+        code: 'WCH_LEASE_LOST',
+      });
+      expect((await sightOf(JOBSET)).ownRevision).toBe(0);
+    });
+
     it('ends with the lease: the jobset is free in the same revision', async () => {
       const ledger = ledgerOn(store);
       await claim(ledger, await join(ledger, 'w1'));

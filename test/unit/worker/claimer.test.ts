@@ -175,6 +175,18 @@ describe('the claimer', () => {
     expect(held(w1)).toEqual(['js-1']);
   });
 
+  it('does not take on again what it lost while the new content was under way', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1000);
+    w1.network.beforeAnswer = () => pool.clock.sleep(500);
+    await pool.publish('js-1', [aCheck('a'), aCheck('b')]);
+    await pool.clock.advance(100);
+    await pool.withdraw('js-1');
+    await pool.clock.advance(5000);
+    expect(held(w1)).toEqual([]);
+  });
+
   it('goes on with the old content where the new one cannot be read', async () => {
     await pool.publish('js-1', [aCheck('a')]);
     const w1 = pool.join('w1');
@@ -291,6 +303,65 @@ describe('the claimer', () => {
     });
   });
 
+  describe('whose watches stand still', () => {
+    let w1: Member;
+    beforeEach(async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      await pool.publish('js-2', [aCheck('b')]);
+      w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      w1.network.blind = true;
+    });
+
+    it('gives up at its next beat what was taken away, and keeps the rest', async () => {
+      await pool.withdraw('js-1');
+      await pool.clock.advance(2200);
+      expect(held(w1)).toEqual(['js-2']);
+      expect(w1.claimer.attached).toBe(true);
+    });
+
+    it('claims again after a lost lease what nobody has, without having stopped it', async () => {
+      w1.network.cut = true;
+      await pool.clock.advance(60_000);
+      w1.network.cut = false;
+      await pool.clock.advance(5000);
+      expect(w1.workload.log).toEqual(['+js-1', '+js-2', '+js-1', '+js-2']);
+      expect(await pool.owners()).toEqual({ 'js-1': 'w1', 'js-2': 'w1' });
+    });
+
+    it('gives up after a lost lease what another has', async () => {
+      w1.network.cut = true;
+      await pool.clock.advance(10_000);
+      const w2 = pool.join('w2');
+      await pool.clock.advance(1000);
+      w1.network.cut = false;
+      await pool.clock.advance(5000);
+      expect(held(w1)).toEqual([]);
+      expect(held(w2)).toEqual(['js-1', 'js-2']);
+    });
+  });
+
+  it('can prove nothing until it has claimed again all that it runs', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1000);
+    w1.network.cut = true;
+    await pool.clock.advance(10_000);
+    const owner = pool.keys.owner('js-1' as JobsetId);
+    w1.network.nextFault = (then) =>
+      then.some((operation) => operation.kind === 'put' && operation.key === owner)
+        ? 'request'
+        : null;
+    w1.network.heal();
+    await pool.clock.advance(3000);
+    expect((await pool.store.snapshot(pool.keys.worker('w1' as WorkerId))).entries.length).toBe(1);
+    expect(w1.claimer.attached).toBe(false);
+    w1.network.nextFault = null;
+    await pool.clock.advance(1000);
+    expect(w1.claimer.attached).toBe(true);
+    expect(w1.workload.log).toEqual(['+js-1', '+js-1']);
+  });
+
   it('hands over within the lease and half a second when a worker dies', async () => {
     for (let n = 0; n < 20; n += 1) await pool.publish(`js-${n}`, [aCheck(`check-${n}`)]);
     const dead = pool.join('w1');
@@ -403,6 +474,35 @@ describe('the claimer', () => {
       await pool.publish('js-2', [aCheck('b')]);
       await pool.clock.advance(5000);
       await drained;
+      expect(w1.workload.log).toEqual(['+js-1', '-js-1']);
+    });
+
+    it('hands back what an answer under way gives it', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      w1.network.beforeAnswer = () => pool.clock.sleep(500);
+      w1.workload.quiet = () => pool.clock.sleep(10_000);
+      await pool.publish('js-2', [aCheck('b')]);
+      await pool.clock.advance(100);
+      const w2 = pool.join('w2');
+      const drained = w1.claimer.drain();
+      await pool.clock.advance(3000);
+      expect(w1.workload.log).toEqual(['+js-1', '-js-1']);
+      expect(held(w2)).toEqual(['js-2']);
+      await pool.clock.until(drained);
+    });
+
+    it('does not take on again what an answer under way tells anew', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const w1 = pool.join('w1');
+      await pool.clock.advance(1000);
+      w1.network.beforeAnswer = () => pool.clock.sleep(500);
+      w1.workload.quiet = () => pool.clock.sleep(10_000);
+      await pool.publish('js-1', [aCheck('a'), aCheck('b')]);
+      await pool.clock.advance(100);
+      const drained = w1.claimer.drain();
+      await pool.clock.until(drained);
       expect(w1.workload.log).toEqual(['+js-1', '-js-1']);
     });
 

@@ -1,0 +1,55 @@
+/** `watcher validate`: tells everything that is wrong with check files, without running any. */
+
+import { type Command, Option } from 'commander';
+import { EXIT } from './exit-codes.ts';
+
+interface ValidateOptions {
+  readonly format: 'text' | 'json' | 'github';
+  readonly strict?: true;
+  readonly json?: true;
+}
+
+const HELP = `
+A folder is read as "watcher run" reads it: its *.yml files, without sub-folders.
+
+Exit codes: 0 without errors (warnings and advice are fine), 1 with errors, 2 wrong usage.`;
+
+export const register = (program: Command): void => {
+  program
+    .command('validate')
+    .description('tell what is wrong with check files')
+    .argument('[path...]', 'folders and files', ['configs'])
+    .addOption(
+      new Option('--format <format>', 'how problems are shown')
+        .choices(['text', 'json', 'github'])
+        .default('text'),
+    )
+    .option('--json', 'the same as --format json')
+    .option('--strict', 'count warnings as errors')
+    .addHelpText('after', HELP)
+    .action(validate);
+};
+
+async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
+  const { loadPaths } = await import('./spec-paths.ts');
+  const { count, hasErrors, RENDERERS } = await import('../shared/config/diagnostics.ts');
+  const { pressureAdvice } = await import('../shared/config/pressure.ts');
+  const { plural } = await import('./text.ts');
+  const { definitions, selves, files, diagnostics } = await loadPaths(paths);
+  const all = [...diagnostics, ...pressureAdvice(definitions, paths.join(' '))];
+  const format = options.json ? 'json' : options.format;
+  const lines = all.map(RENDERERS[format]);
+  if (format === 'text') {
+    const counts = [
+      plural(files, 'file'),
+      plural(definitions.length, 'check'),
+      plural(selves.length, 'self block'),
+      plural(count(all, 'error'), 'error'),
+      plural(count(all, 'warning'), 'warning'),
+      `${count(all, 'info')} advice`,
+    ];
+    lines.push(counts.join(', '));
+  }
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  process.exitCode = hasErrors(all, options.strict) ? EXIT.bad : EXIT.ok;
+}

@@ -1,0 +1,18 @@
+/** A parse thread: one file in, one answer out, in order. It outlives whatever a file does to it. */
+
+import { parentPort } from 'node:worker_threads';
+import { readCheckFile } from './check-file.ts';
+import { encode, type ParseAnswer, type ParseRequest } from './parse-message.ts';
+
+const answerTo = ({
+  defaults,
+  ...file
+}: ParseRequest): ParseAnswer | { readonly error: string } => {
+  try {
+    return encode(readCheckFile(file, defaults));
+  } catch (error) {
+    return { error: String(error) };
+  }
+};
+
+parentPort?.on('message', (request: ParseRequest) => parentPort?.postMessage(answerTo(request)));
