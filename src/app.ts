@@ -15,6 +15,7 @@ import { Publishing } from './shared/coordination/publishing.ts';
 import type { Catalogue } from './shared/domain/catalogue.ts';
 import type { WorkerId } from './shared/domain/check.ts';
 import type { Severity } from './shared/domain/diagnostic.ts';
+import type { WorkerRecord } from './shared/domain/jobset.ts';
 import type { Health, ReloadReport, SelfSource, StatusSource } from './shared/domain/status.ts';
 import { formatAddress, type ListenAddress, serves } from './shared/http/listen.ts';
 import {
@@ -103,36 +104,14 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
   let catalogue = await source.load();
   let listening: ListenAddress | null = null;
   const meter = new Meter();
-  const id = options.random.uuid() as WorkerId;
+  const record = recordOf(options, () => listening);
   const probe = probeFor(options, () => listening);
   stack.defer(() => probe.close());
   const store = stack.use(new MemoryStore({ clock }));
   const keys = new Keys();
   const admin = adminOn({ ...options, store, keys });
-  const worker = new Worker({
-    ...options,
-    meter,
-    ledger: new Ledger({ ...options, store, keys }),
-    probes: { http: probe },
-    record: {
-      id,
-      state: 'up',
-      host: hostname(),
-      version,
-      started: clock.now(),
-      get listen() {
-        return listening && formatAddress(listening);
-      },
-    },
-    timing: LEASE_TIMING,
-    places: { total: options.concurrency, perHost: options.perHost },
-    graceMs: options.drainMs,
-    drainMs: options.drainMs + HAND_BACK_MS,
-    onResult: (result, transition) => {
-      for (const sink of sinks) sink.write(result, transition);
-    },
-  });
-  const self = stack.use(new SelfMonitor({ clock, meter, worker: id, version }));
+  const worker = workerOn({ ...options, store, keys, meter, record, probe });
+  const self = stack.use(new SelfMonitor({ clock, meter, worker: record.id, version }));
   stack.use(new EventLoopMonitor({ clock, meter }));
   meter.observe('watcher.connections.met_closed', () => probe.metClosed());
   exposeCatalogue(meter, () => catalogue);
@@ -182,6 +161,21 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
 /** On top of the time for runs in flight: the transactions that hand jobsets back. */
 const HAND_BACK_MS = 2_000;
 
+const recordOf = (
+  { clock, random, version }: AppOptions,
+  listening: () => ListenAddress | null,
+): WorkerRecord => ({
+  id: random.uuid() as WorkerId,
+  state: 'up',
+  host: hostname(),
+  version,
+  started: clock.now(),
+  get listen() {
+    const address = listening();
+    return address && formatAddress(address);
+  },
+});
+
 const probeFor = (options: AppOptions, listening: () => ListenAddress | null): HttpProbe => {
   const { clock, connectTo, dns, env, onSecret } = options;
   return createHttpProbe({
@@ -201,9 +195,31 @@ const resolverFor = (dns: string, clock: Clock): Resolver => {
   return new OwnResolver({ clock, ...(dns === 'own' ? {} : { servers: dns.split(',') }) });
 };
 
-const adminOn = (
-  options: Pick<AppOptions, 'clock' | 'random' | 'log'> & { store: MemoryStore; keys: Keys },
-): Admin => {
+type Parts = Pick<AppOptions, 'clock' | 'random' | 'log'> & {
+  readonly store: MemoryStore;
+  readonly keys: Keys;
+};
+
+const workerOn = (
+  options: AppOptions &
+    Parts & { readonly meter: Meter; readonly record: WorkerRecord; readonly probe: HttpProbe },
+): Worker => {
+  const { sinks, drainMs, concurrency, perHost, probe } = options;
+  return new Worker({
+    ...options,
+    ledger: new Ledger(options),
+    probes: { http: probe },
+    timing: LEASE_TIMING,
+    places: { total: concurrency, perHost },
+    graceMs: drainMs,
+    drainMs: drainMs + HAND_BACK_MS,
+    onResult: (result, transition) => {
+      for (const sink of sinks) sink.write(result, transition);
+    },
+  });
+};
+
+const adminOn = (options: Parts): Admin => {
   const election = new Election({ ...options, timing: LEASE_TIMING, id: options.random.uuid() });
   const publisher = new Publisher({ ...options, publishing: new Publishing(options) });
   return new Admin({ ...options, election, publisher });

@@ -33,13 +33,16 @@ export const pack = (
   { size, newId }: PackingOptions,
 ): Packed[] => {
   const byId = new Map(current.map((jobset) => [jobset.id, without(jobset, gone.get(jobset.id))]));
-  const unplaced = [...fresh];
-  const open = unplaced.length === 0 ? [] : mostRoomFirst([...byId.values()], size);
-  for (let at = 0; at < unplaced.length; ) {
-    const { id, jobs } = open.pop() ?? { id: newId(), jobs: [] };
-    const more = unplaced.slice(at, at + size - jobs.length);
-    byId.set(id, { id, jobs: [...jobs, ...more] });
-    at += more.length;
+  let open: Packed[] | null = null;
+  let host: { readonly id: JobsetId; readonly jobs: CheckId[] } | null = null;
+  for (const job of fresh) {
+    if (host === null || host.jobs.length >= size) {
+      open ??= mostRoomFirst([...byId.values()], size);
+      const { id, jobs } = open.pop() ?? { id: newId(), jobs: [] };
+      host = { id, jobs: [...jobs] };
+      byId.set(id, host);
+    }
+    host.jobs.push(job);
   }
   return [...byId.values()];
 };

@@ -80,14 +80,16 @@ async function* measure(
   await sleep(OPENING_MS);
   const from = Date.now();
   const peakBytes = await highestMemory(watcher.pid, measureMs);
-  const skipped = (await watcher.metrics()).total('watcher_checks_skipped_total');
+  const skipped = (await watcher.metrics()).each('watcher_checks_skipped_total', 'reason');
   await watcher.stop();
   const runs = await scheduledRuns(lines, { from, until: from + measureMs });
   yield* latenessFigures(what, runs, { from, measureMs });
   const failed = runs.ticks.length - (runs.statuses.get('ok') ?? 0);
   const none = { part: 'c', unit: 'runs', bound: { atMost: 0 } } as const;
   yield { ...none, what: `${what}: not ok, of ${runs.ticks.length}`, samples: [failed] };
-  yield { ...none, what: `${what}: skipped since the start`, samples: [skipped] };
+  for (const [reason, count] of skipped) {
+    yield { ...none, what: `${what}: skipped(${reason}) since the start`, samples: [count] };
+  }
   const [rss, bound] = [[peakBytes / 1e6], { atMost: 350 }];
   yield { part: 'c', what: `${what}: highest RSS`, unit: 'MB', samples: rss, bound };
 }

@@ -67,6 +67,16 @@ export class Metrics {
     }
   }
 
+  /** Values by the values of a label. */
+  each(name: string, label: string): ReadonlyMap<string, number> {
+    const values = new Map<string, number>();
+    for (const [series, value] of this.#series) {
+      const [, key] = new RegExp(`^${name}{.*${label}="([^"]*)"`).exec(series) ?? [];
+      if (key !== undefined) values.set(key, value);
+    }
+    return values;
+  }
+
   /** The sum over all label values, or over those that carry the one given: `status="critical"`. */
   total(name: string, label = ''): number {
     let sum = 0;

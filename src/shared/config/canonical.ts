@@ -45,8 +45,11 @@ export const canonicalise = (
   }
   const map = first.contents as YAMLMap.Parsed;
   for (const document of rest) {
-    const { items } = document.contents as YAMLMap.Parsed;
-    if (items[0]) precede(items[0].key, document.commentBefore);
+    const { items, commentBefore } = document.contents as YAMLMap.Parsed;
+    const [pair] = items;
+    if (!pair) continue;
+    precede(pair.key, commentBefore, document.commentBefore);
+    pair.key.spaceBefore = true;
     first.comment = joined(first.comment, document.comment);
     map.items.push(...items);
   }
@@ -122,6 +125,7 @@ class CanonicalForm {
     const list = new YAMLSeq();
     for (const { key, value } of [first, ...more]) {
       const items = isSeq(value) ? value.items : [value];
+      if (isSeq(value)) precede(items[0], value.commentBefore);
       if (key !== first.key) precede(items[0], (key as Scalar).commentBefore);
       list.items.push(...items);
     }
@@ -191,6 +195,7 @@ class CanonicalForm {
     if (!pair || !isSeq(pair.value) || !pair.value.items.every(isMap)) return;
     const merged = new YAMLMap();
     merged.range = pair.value.range ?? null;
+    precede(merged, pair.value.commentBefore);
     for (const entry of (pair.value.items as YAMLMap[]).flatMap(entriesOf)) {
       const name = keyOf(entry);
       const twice = merged.items.findIndex((item) => keyOf(item) === name);

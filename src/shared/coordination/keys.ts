@@ -2,7 +2,7 @@
 
 import type { JobsetId, WorkerId } from '../domain/check.ts';
 
-export const DEFAULT_PREFIX = '/watcher/v1/';
+const DEFAULT_PREFIX = '/watcher/v1/';
 
 /** `<prefix><kind>/<id>`, and for definitions `/<n>` behind it. */
 export class Keys {

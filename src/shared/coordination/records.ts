@@ -3,7 +3,7 @@
  * key alone, so that during an upgrade an old process goes on with all it understands.
  */
 
-import type { JobsetId, WorkerId } from '../domain/check.ts';
+import type { JobsetId } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
 import type { Beat, Jobset, Ownership, WorkerRecord } from '../domain/jobset.ts';
 import type { Entry } from './kv.ts';
@@ -41,10 +41,6 @@ export const decodeJobset = (id: JobsetId, entry: Entry): Jobset => ({
 });
 
 export const encodeWorker = ({ id: _, ...stored }: WorkerRecord): Buffer => encode(stored);
-export const decodeWorker = (id: WorkerId, entry: Entry): WorkerRecord => ({
-  id,
-  ...decode<WorkerRecord>(entry),
-});
 
 export const encodeBeat = (beat: Beat): Buffer => encode(beat);
 

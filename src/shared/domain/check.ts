@@ -135,6 +135,7 @@ export interface HttpSpec {
   readonly failAfter: number;
   readonly posts?: PostSettings;
 }
+/** A union by `kind`: the ledger stores any of them, and a worker dispatches by it. */
 export type CheckSpec = HttpSpec;
 
 export interface CheckDefinition {
@@ -149,6 +150,3 @@ export interface SelfDefinition {
   readonly schedule: Schedule;
   readonly posts: PostSettings;
 }
-
-/** The unit of the ledger. A union from the first day, so that streams need no second ledger. */
-export type Job = { readonly kind: 'check'; readonly definition: CheckDefinition };
