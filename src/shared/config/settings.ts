@@ -9,6 +9,7 @@ import { diagnosticOf, type Problem, RENDERERS, severityOf } from './diagnostics
 import { faultsOf } from './issues.ts';
 import {
   SETTING_NAMES,
+  SETTINGS_DEFAULTS,
   type SettingsInput,
   settingsSchema,
   variableOf,
@@ -55,17 +56,18 @@ export const loadSettings = async ({
 };
 
 const withDefaults = (given: SettingsInput): Settings => {
-  const concurrency = given.concurrency ?? 256;
+  const { per_host, connect_to = [], ...all } = { ...SETTINGS_DEFAULTS, ...given };
+  const { config, listen, address, concurrency, dns } = all as Required<typeof all>;
   return {
-    config: given.config ?? 'configs',
-    listen: given.listen ?? '127.0.0.1:9464',
-    address: given.address ?? 'http://127.0.0.1:9464',
+    config,
+    listen,
+    address,
     concurrency,
-    perHost: given.per_host ?? Math.ceil(concurrency / 2),
-    dns: given.dns ?? 'own',
-    connectTo: given.connect_to ?? [],
-    onCoordinationLoss: given.on_coordination_loss ?? 'continue',
-    logLevel: given.log_level ?? 'info',
+    perHost: per_host ?? Math.ceil(concurrency / 2),
+    dns,
+    connectTo: connect_to,
+    onCoordinationLoss: all.on_coordination_loss ?? SETTINGS_DEFAULTS.on_coordination_loss,
+    logLevel: all.log_level ?? SETTINGS_DEFAULTS.log_level,
   };
 };
 

@@ -6,7 +6,7 @@
 /** A bucket is cut in two past this; a quarter to four times as much measures the same. */
 const BUCKET = 512;
 
-/** First index whose element is not below; `above` tells of an element that it is not. */
+/** The first index for which `isBelow` is false, in a list where it is true up to some index. */
 const lowerBound = (length: number, isBelow: (index: number) => boolean): number => {
   let low = 0;
   let high = length;

@@ -53,5 +53,18 @@ export const sleepOn = (
     signal?.addEventListener('abort', abort, { once: true });
   });
 
-/** ISO 8601 in UTC, with milliseconds. */
-export const isoTime = (ms: number): string => new Date(ms).toISOString();
+/**
+ * ISO 8601 in UTC, with milliseconds. Results come in the order of time, so the text of the last
+ * second serves most of them: making it anew is a tenth of what a run on a kept connection costs.
+ */
+export const isoTime = (ms: number): string => {
+  const second = Math.floor(ms / 1000);
+  if (second !== isoSecond) {
+    isoSecond = second;
+    isoPrefix = new Date(second * 1000).toISOString().slice(0, -4);
+  }
+  return `${isoPrefix}${String(Math.floor(ms) - second * 1000).padStart(3, '0')}Z`;
+};
+
+let isoSecond = Number.NaN;
+let isoPrefix = '';

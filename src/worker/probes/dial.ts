@@ -3,13 +3,12 @@
  * the address policy about the very address it connects to, and tries the next one when one fails.
  */
 
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
 import { isCheckerFault } from '../../shared/domain/reasons.ts';
 import type { Phases } from '../../shared/domain/result.ts';
 import { plainAddress, refusedAddress, refusedHost } from '../../shared/rules/address-policy.ts';
 import type { Clock, Timer } from '../../shared/runtime/clock.ts';
-import { certificateExpiry } from './certificate.ts';
 import type { Channel } from './channel.ts';
 import { connectProblem, handshakeProblem } from './failures.ts';
 import type { Problem } from './problem.ts';
@@ -67,7 +66,6 @@ export class Dial {
     const refusal = refusedHost(target.dialHost);
     if (refusal !== null) return this.#fail(refusedProblem(target.dialHost, refusal));
     if (target.literal !== 0) {
-      this.phase = 'connect';
       this.#addresses = [target.dialHost];
       return this.#connectNext();
     }
@@ -110,7 +108,6 @@ export class Dial {
     const port = this.#options.target.dialPort;
     if (address === undefined || this.#tried === ADDRESSES_TRIED) return this.#failForGood();
     this.#tried += 1;
-    this.phase = 'connect';
     const refusal = refusedAddress(address);
     if (refusal !== null) return this.#tryAnother(refusedProblem(address, refusal));
     if (denied(plainAddress(address), port, this.#options.target.path)) {
@@ -126,14 +123,40 @@ export class Dial {
   }
 
   #connect(address: string, port: number): void {
-    const socket = connectTcp({ host: address, port });
+    this.phase = 'connect';
+    const socket = this.#options.target.secure
+      ? this.#connectTls(address, port)
+      : connectTcp({ host: address, port });
+    if ('code' in socket) return this.#fail(socket);
     this.#socket = socket;
     socket.on('connect', () => this.#onConnected(socket));
     // Stays on for the socket's whole life: an error after the run is over must find a listener.
     socket.on('error', (error) => {
-      if (this.#socket !== socket || this.phase !== 'connect') return;
-      this.#tryAnother(connectProblem(error, address, port));
+      if (this.#socket !== socket) return;
+      if (this.phase === 'tls') this.#fail(handshakeProblem(error));
+      else this.#tryAnother(connectProblem(error, address, port));
     });
+  }
+
+  #connectTls(address: string, port: number): TLSSocket | Problem {
+    const { target, channel } = this.#options;
+    const secureContext = channel.secureContext();
+    if ('code' in secureContext) return secureContext;
+    const isNamed = isIP(target.host) === 0;
+    // Verified by hand afterwards: a refused certificate still tells when it ends. There is no session
+    // to resume, as that would hide the certificate that the target shows now.
+    const socket = connectTls({
+      host: address,
+      port,
+      secureContext,
+      servername: isNamed ? withoutDot(target.host) : '',
+      checkServerIdentity: (_, certificate) =>
+        checkServerIdentity(withoutDot(target.host), certificate),
+      rejectUnauthorized: false,
+      ALPNProtocols: ['http/1.1'],
+    });
+    socket.on('secureConnect', () => this.#onSecured(socket));
+    return socket;
   }
 
   #giveUpOn(address: string): void {
@@ -149,34 +172,16 @@ export class Dial {
     if (this.#done || this.#socket !== socket) return;
     this.#attempt?.cancel();
     this.#endPhase(this.#context.clock.monotonicMs());
-    if (!this.#options.target.secure) return this.#open(socket);
-    this.#handshake(socket);
+    if (this.#options.target.secure) this.phase = 'tls';
+    else this.#open(socket);
   }
 
-  #handshake(tcp: Socket): void {
-    this.phase = 'tls';
-    const { target, channel } = this.#options;
-    const secureContext = channel.secureContext();
-    if ('code' in secureContext) return this.#fail(secureContext);
-    // Verified by hand below: a refused certificate still tells when it expires. There is no session
-    // to resume, as that would hide the certificate that the target shows now.
-    const socket = connectTls({
-      socket: tcp,
-      secureContext,
-      host: target.host,
-      servername: isNamed(target) ? nameOf(target.host) : '',
-      rejectUnauthorized: false,
-      ALPNProtocols: ['http/1.1'],
-    });
-    this.#socket = socket;
-    socket.on('secureConnect', () => {
-      if (this.#done) return;
-      this.#endPhase(this.#context.clock.monotonicMs());
-      this.certificateExpiresAt = certificateExpiry(socket);
-      if (socket.authorized || channel.insecure) return this.#open(socket);
-      this.#fail(certificateProblem(String(socket.authorizationError), this.#context.clock.now()));
-    });
-    socket.on('error', (error) => this.#fail(handshakeProblem(error)));
+  #onSecured(socket: TLSSocket): void {
+    if (this.#done) return;
+    this.#endPhase(this.#context.clock.monotonicMs());
+    this.certificateExpiresAt = socket.getPeerX509Certificate()?.validToDate.getTime();
+    if (socket.authorized || this.#options.channel.insecure) return this.#open(socket);
+    this.#fail(certificateProblem(String(socket.authorizationError), this.#context.clock.now()));
   }
 
   #open(socket: Socket): void {
@@ -213,7 +218,5 @@ const refusedProblem = (what: string, why: string): Problem => ({
   detail: `${what} is ${why}, which watcher never probes`,
 });
 
-const isNamed = ({ host }: Target): boolean => !host.includes(':') && !/^[\d.]+$/.test(host);
-
-/** The server name of TLS has no trailing dot. */
-const nameOf = (host: string): string => (host.endsWith('.') ? host.slice(0, -1) : host);
+/** Neither certificates nor the server name of TLS know the dot at the end of a name. */
+const withoutDot = (host: string): string => (host.endsWith('.') ? host.slice(0, -1) : host);
