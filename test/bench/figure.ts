@@ -24,11 +24,11 @@ export function outcomeOf({ samples, bound }: Figure): Outcome {
   return ('atMost' in bound ? value <= bound.atMost : value >= bound.atLeast) ? 'pass' : 'miss';
 }
 
-const COLUMNS = ['part', 'what', 'bound', 'median (min–max)', 'n', ''] as const;
+export const COLUMNS = ['part', 'what', 'bound', 'median (min–max)', 'n', ''] as const;
 
 /** Plain columns, as wide as their widest cell. */
 export function tableOf(figures: readonly Figure[]): string {
-  const rows = [COLUMNS, ...figures.map(rowOf)];
+  const rows = [COLUMNS, ...figures.map(cellsOf)];
   const widths = COLUMNS.map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
@@ -40,7 +40,7 @@ export function tableOf(figures: readonly Figure[]): string {
   return rows.map(line).join('\n');
 }
 
-function rowOf(figure: Figure): readonly string[] {
+export function cellsOf(figure: Figure): readonly string[] {
   const { part, what, unit, samples, bound } = figure;
   const spread = `${format(median(samples))} (${format(Math.min(...samples))}–${format(Math.max(...samples))})`;
   return [

@@ -1,6 +1,6 @@
 /** Part e: what folders cost: validated by the command, loaded again unchanged, loaded while checks run. */
 
-import { mkdtempDisposable, open, rename } from 'node:fs/promises';
+import { mkdtempDisposable, open, readdir, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,9 @@ import { inChild } from './measured-window.ts';
 import type { PartOptions } from './part.ts';
 import { scheduledRuns } from './result-lines.ts';
 import { inRounds } from './rounds.ts';
+
+/** All due at once, each second: so few that the last of them is soon at its turn. */
+const RUNNING = 100;
 
 const originOf = (index: number) => `service-${index % 5_000}.example.com:8080`;
 
@@ -76,7 +79,7 @@ async function* large(folder: string, rounds: number): AsyncIterable<Figure> {
   yield { ...figure, what: 'the same folder loaded again', samples: again, bound: { atMost: 1 } };
 }
 
-/** 500 checks run every second while files with 10,000 more are moved into their folder. */
+/** 100 checks run every second while files with 10,000 more are moved into their folder. */
 async function* whileRunning(temporary: string, rounds: number): AsyncIterable<Figure> {
   await using target = await startNginx();
   if (target === null) return;
@@ -95,7 +98,7 @@ async function latestWhileLoading(temporary: string, port: number): Promise<numb
   const address = (index: number) => `${addressOf(index)}:${port}`;
   await writeEndpointFolder({
     folder: config,
-    endpoints: 500,
+    endpoints: RUNNING,
     files: 5,
     cron: '* * * * * *',
     originOf: address,
@@ -103,16 +106,18 @@ async function latestWhileLoading(temporary: string, port: number): Promise<numb
   await writeEndpointFolder({
     folder: coming,
     endpoints: 10_000,
-    files: 1,
-    originOf: (n) => address(n + 500),
+    files: 100,
+    originOf: (n) => address(n + RUNNING),
   });
   const lines = path.join(folder.path, 'results.jsonl');
   await using results = await open(lines, 'w');
   await using watcher = await startWatcher({ command: BUILT_COMMAND, config, stdout: results.fd });
   await sleep(5_000);
   const from = Date.now();
-  await rename(path.join(coming, 'checks-0000.yml'), path.join(config, 'more.yml'));
-  await allHeld(watcher, 10_500);
+  for (const file of await readdir(coming)) {
+    await rename(path.join(coming, file), path.join(config, `more-${file}`));
+  }
+  await allHeld(watcher, RUNNING + 10_000);
   const until = Date.now();
   await sleep(1_000);
   await watcher.stop();

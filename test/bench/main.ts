@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- [a b c d e f] [--rounds N] [--quick] [--json] [--assert]`: every figure that
+ * `npm run bench -- [a b c d e f] [--rounds N] [--quick] [--json] [--assert]
+ * [--keep]`: every figure that
  * watcher promises, with its bound, in one run. A table, and all samples in bench-results.json.
  *
  * It runs in a network of its own where that is allowed: 100,000 connections a minute leave their
@@ -16,6 +17,7 @@ import { cpuRatio } from './cpu-ratio.ts';
 import { type Figure, outcomeOf, tableOf } from './figure.ts';
 import { folders } from './folders.ts';
 import { heldMemory } from './held-memory.ts';
+import { keep } from './keep.ts';
 import { lateness } from './lateness.ts';
 import type { Part } from './part.ts';
 import { startUp } from './start-up.ts';
@@ -39,6 +41,7 @@ const { values: flags, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     assert: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
   },
 });
 const isPrivate = enterNamespace();
@@ -49,6 +52,7 @@ const figures = await measured(positionals.length > 0 ? positionals : Object.key
 const report = { machine: machine(), figures: figures.map(withOutcome) };
 await writeFile(RESULTS, `${JSON.stringify(report, null, 2)}\n`);
 console.log(flags.json ? JSON.stringify(report, null, 2) : `\n${tableOf(figures)}`);
+if (flags.keep) await keep(figures, machineText());
 const misses = figures.filter((figure) => outcomeOf(figure) === 'miss').length;
 process.exit(flags.assert && misses > 0 ? 1 : 0);
 
@@ -75,11 +79,11 @@ function withOutcome(figure: Figure) {
 
 function machine() {
   const cores = availableParallelism();
-  return {
-    cores,
-    cpu: cpus()[0]?.model,
-    kernel: release(),
-    node: process.version,
-    private: isPrivate,
-  };
+  const cpu = cpus()[0]?.model ?? 'unknown processor';
+  return { cores, cpu, kernel: release(), node: process.version, private: isPrivate };
+}
+
+function machineText(): string {
+  const { cores, cpu, kernel, node } = machine();
+  return `${cores} cores of ${cpu}, Linux ${kernel}, Node ${node}`;
 }

@@ -16,6 +16,7 @@ import {
   YAMLMap,
   YAMLSeq,
 } from 'yaml';
+import { joined, precede } from './comments.ts';
 import type { Code } from './diagnostics.ts';
 import type { Reading } from './repair.ts';
 
@@ -71,17 +72,6 @@ export const kindOf = (node: unknown): string => {
   if (value === null || value === undefined) return 'empty';
   return typeof value === 'string' ? 'text' : `a ${typeof value}`;
 };
-
-/** Comments of a node that goes: they stand before the one that stays. */
-const precede = (node: unknown, ...comments: (string | null | undefined)[]): void => {
-  const kept = node as Node | null;
-  if (kept) kept.commentBefore = comments.reduce(joined, kept.commentBefore) ?? null;
-};
-
-const joined = (
-  after: string | null | undefined,
-  before: string | null | undefined,
-): string | null => [before, after].filter(Boolean).join('\n') || null;
 
 const keyOf = ({ key }: Pair): string => (isScalar(key) ? String(key.source ?? key.value) : '');
 

@@ -1,6 +1,6 @@
 /**
- * A text under repair, line by line (counted from 0). Lines change, their number never does, and it
- * is remembered where each place was before.
+ * A text under repair, line by line (counted from 0). Lines change; how many there are, and where their
+ * values start, never does, so that places of the repaired text are those of the text as given.
  */
 
 import type { Place } from './diagnostics.ts';
@@ -32,8 +32,6 @@ export class RepairableLines {
   readonly #repaired = new Set<number>();
   /** Line -> the value that was blanked out, and its column. */
   readonly #lifted = new Map<number, { readonly text: string; readonly column: number }>();
-  /** Line -> column of an opening quote that the text as given does not have. */
-  readonly #quotes = new Map<number, number>();
   #starts: readonly number[] | null = null;
 
   constructor(text: string) {
@@ -60,11 +58,10 @@ export class RepairableLines {
     if (this.#repaired.has(line)) return false;
     const { before, after } = this.split(line);
     this.#replace(line, before + value + after, { code, message, column: before.length + 1 });
-    this.#quotes.set(line, before.length + 1);
     return true;
   }
 
-  /** Blanks a value out, over its whole length, so that every other place stays where it is. */
+  /** Blanks a value out; the keys below it then are its map. */
   lift(line: number, message: string): boolean {
     if (this.#repaired.has(line)) return false;
     const { before, value, after } = this.split(line);
@@ -107,8 +104,7 @@ export class RepairableLines {
   placeOf(offset: number): Place {
     const line = this.lineOf(offset);
     const column = offset - (this.#lineStarts()[line] as number) + 1;
-    const quote = this.#quotes.get(line) ?? column;
-    return { line: line + 1, column: column > quote ? column - 1 : column };
+    return { line: line + 1, column };
   }
 
   /** The values that were lifted, by offset. */

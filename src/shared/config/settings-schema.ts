@@ -17,7 +17,10 @@ export const SETTINGS_DEFAULTS = {
 
 export const settingsSchema = z
   .strictObject({
-    config: text({ about: 'Folder of the check files.', default: SETTINGS_DEFAULTS.config }).optional(),
+    config: text({
+      about: 'Folder of the check files.',
+      default: SETTINGS_DEFAULTS.config,
+    }).optional(),
     listen: text({
       about: 'HOST:PORT of the listener; the next free port when it is taken.',
       default: SETTINGS_DEFAULTS.listen,
@@ -49,7 +52,10 @@ export const settingsSchema = z
       about: 'Whether checks go on while nobody can tell who owns them.',
       default: SETTINGS_DEFAULTS.on_coordination_loss,
     }).optional(),
-    log_level: choice(LOG_LEVELS, { about: 'What is logged.', default: SETTINGS_DEFAULTS.log_level }).optional(),
+    log_level: choice(LOG_LEVELS, {
+      about: 'What is logged.',
+      default: SETTINGS_DEFAULTS.log_level,
+    }).optional(),
   })
   .meta({ id: 'settings', description: 'Settings of a watcher process.' });
 

@@ -56,18 +56,18 @@ export const loadSettings = async ({
 };
 
 const withDefaults = (given: SettingsInput): Settings => {
-  const { per_host, connect_to = [], ...all } = { ...SETTINGS_DEFAULTS, ...given };
-  const { config, listen, address, concurrency, dns } = all as Required<typeof all>;
+  const otherwise = SETTINGS_DEFAULTS;
+  const concurrency = given.concurrency ?? otherwise.concurrency;
   return {
-    config,
-    listen,
-    address,
+    config: given.config ?? otherwise.config,
+    listen: given.listen ?? otherwise.listen,
+    address: given.address ?? otherwise.address,
     concurrency,
-    perHost: per_host ?? Math.ceil(concurrency / 2),
-    dns,
-    connectTo: connect_to,
-    onCoordinationLoss: all.on_coordination_loss ?? SETTINGS_DEFAULTS.on_coordination_loss,
-    logLevel: all.log_level ?? SETTINGS_DEFAULTS.log_level,
+    perHost: given.per_host ?? Math.ceil(concurrency / 2),
+    dns: given.dns ?? otherwise.dns,
+    connectTo: given.connect_to ?? [],
+    onCoordinationLoss: given.on_coordination_loss ?? otherwise.on_coordination_loss,
+    logLevel: given.log_level ?? otherwise.log_level,
   };
 };
 

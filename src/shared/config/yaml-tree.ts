@@ -33,7 +33,7 @@ const tree = (text: string): YamlTree => {
   const reading = readYaml(text);
   if (reading.error) {
     const { place, message } = reading.error;
-    if (/call stack/.test(message)) return failed({ code: 'E404', place, message: TOO_DEEP });
+    if (/call stack/.test(message)) return failed({ code: 'E404', place: TOP, message: TOO_DEEP });
     return failed({ code: 'E401', place, message: `not YAML: ${message}`, hint: hintFor(message) });
   }
   const { placeOf } = reading;

@@ -13,7 +13,7 @@ import type { Probe } from './probe.ts';
 import type { Resolver } from './resolver.ts';
 import { Run, type RunContext } from './run.ts';
 import { FreshSlots, KeptSlots } from './slots.ts';
-import { type ConnectTo, Targets, targetOf } from './target.ts';
+import { type ConnectTo, targetOf, targetOfKey } from './target.ts';
 
 export interface HttpProbeOptions {
   readonly clock: Clock;
@@ -43,7 +43,6 @@ const KEPT_CONNECTIONS = 4_096;
 export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
   const { clock } = options;
   const connectTo = options.connectTo ?? (() => null);
-  const targets = new Targets(connectTo);
   const channels = new Channels(clock);
   const slots = {
     fresh: new FreshSlots(),
@@ -71,7 +70,7 @@ export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
       ...prepareHeaders(request),
     }),
     start: (key, prepared, done) => {
-      const target = prepared.target ?? targets.of(prepared.request.scheme, key);
+      const target = prepared.target ?? targetOfKey(prepared.request.scheme, key, connectTo);
       const run = new Run(context, prepared, target, done);
       run.start();
       return () => run.abort();

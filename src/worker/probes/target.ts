@@ -70,35 +70,52 @@ export const targetOf = (text: string, connectTo: ConnectTo, base?: string): Tar
 };
 
 /**
- * The targets of check keys. Reading a URL costs about as much as all that a kept connection adds
- * to a bare request, so the last ones are remembered; a million checks must not each hold one.
+ * The target of a check: `key` is `host[:port]/path[?query]`, `scheme` is `http` or `https`. Called
+ * for every run, as a million checks must not each hold a target; the URL parser alone would cost
+ * as much as all that a kept connection adds to a bare request.
  */
-export class Targets {
-  readonly #known = new Map<string, Target | Problem>();
-  readonly #connectTo: ConnectTo;
-  readonly #capacity: number;
+export const targetOfKey = (scheme: string, key: string, connectTo: ConnectTo): Target | Problem =>
+  plainTarget(scheme === 'https', key, connectTo) ?? targetOf(`${scheme}://${key}`, connectTo);
 
-  constructor(connectTo: ConnectTo, capacity = 20_000) {
-    this.#connectTo = connectTo;
-    this.#capacity = capacity;
-  }
+/** A name that ends in no number, so that no parser takes it for an address; no punycode either. */
+const PLAIN_NAME = /^(?!.*xn--)(?:[a-z0-9_-]{1,63}\.)*[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
+/** Only what the URL parser leaves as it is. */
+const PLAIN_PATH = /^\/[\w\-.~!$&()*+,;=:@%/]*(?:\?[\w\-.~!$&()*+,;=:@%/?]+)?$/;
+/** Segments that the URL parser resolves: `.` and `..`, percent-encoded or not. */
+const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i;
+const PLAIN_PORT = /^[1-9]\d{0,4}$/;
+const HIGHEST_PORT = 65_535;
 
-  /** `key` is `host[:port]/path[?query]`; `scheme` is `http` or `https`. */
-  of(scheme: string, key: string): Target | Problem {
-    const known = this.#known.get(key);
-    if (known !== undefined && (isProblem(known) || known.secure === (scheme === 'https'))) {
-      return known;
-    }
-    const target = targetOf(`${scheme}://${key}`, this.#connectTo);
-    if (this.#known.size >= this.#capacity) this.#forgetOldest();
-    this.#known.set(key, target);
-    return target;
-  }
+/** What the URL parser would say of a key that needs no parsing; null for any other key. */
+const plainTarget = (secure: boolean, key: string, connectTo: ConnectTo): Target | null => {
+  const slash = key.indexOf('/');
+  const colon = key.lastIndexOf(':', slash);
+  const host = key.slice(0, colon < 0 ? slash : colon);
+  const path = key.slice(slash);
+  const isAddress = isIP(host) === 4;
+  if (slash <= 0 || !(isAddress || isPlainName(host)) || !isPlainPath(path)) return null;
+  const usual = secure ? 443 : 80;
+  const port = colon < 0 ? usual : plainPort(key.slice(colon + 1, slash));
+  if (port === null) return null;
+  const place = connectTo(host, port);
+  const dialHost = place?.host ?? host;
+  const ownLiteral = isAddress ? 4 : 0;
+  return {
+    origin: `${secure ? 'https' : 'http'}://${host}:${port}`,
+    secure,
+    host,
+    port,
+    hostHeader: port === usual ? host : `${host}:${port}`,
+    path,
+    dialHost,
+    dialPort: place?.port ?? port,
+    literal: place === null ? ownLiteral : isIP(dialHost),
+  };
+};
 
-  #forgetOldest(): void {
-    for (const key of this.#known.keys()) {
-      this.#known.delete(key);
-      return;
-    }
-  }
-}
+const isPlainName = (host: string): boolean => host.length <= LONGEST_HOST && PLAIN_NAME.test(host);
+
+const isPlainPath = (path: string): boolean => PLAIN_PATH.test(path) && !DOT_SEGMENT.test(path);
+
+const plainPort = (digits: string): number | null =>
+  PLAIN_PORT.test(digits) && Number(digits) <= HIGHEST_PORT ? Number(digits) : null;
