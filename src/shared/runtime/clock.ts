@@ -54,17 +54,19 @@ export const sleepOn = (
   });
 
 /**
- * ISO 8601 in UTC, with milliseconds. Results come in the order of time, so the text of the last
- * second serves most of them: making it anew is a tenth of what a run on a kept connection costs.
+ * ISO 8601 in UTC, with milliseconds. Results come in the order of time, so the texts of the last
+ * seconds serve most of them: making one anew is a tenth of what a run on a kept connection costs.
  */
 export const isoTime = (ms: number): string => {
   const second = Math.floor(ms / 1000);
-  if (second !== isoSecond) {
-    isoSecond = second;
-    isoPrefix = new Date(second * 1000).toISOString().slice(0, -4);
+  const place = ((second % ISO_SECONDS) + ISO_SECONDS) % ISO_SECONDS;
+  if (isoSeconds[place] !== second) {
+    isoSeconds[place] = second;
+    isoPrefixes[place] = new Date(second * 1000).toISOString().slice(0, -4);
   }
-  return `${isoPrefix}${String(Math.floor(ms) - second * 1000).padStart(3, '0')}Z`;
+  return `${isoPrefixes[place]}${String(Math.floor(ms) - second * 1000).padStart(3, '0')}Z`;
 };
 
-let isoSecond = Number.NaN;
-let isoPrefix = '';
+const ISO_SECONDS = 64;
+const isoSeconds = new Float64Array(ISO_SECONDS).fill(Number.NaN);
+const isoPrefixes: string[] = new Array(ISO_SECONDS).fill('');
