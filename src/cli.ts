@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
 /**
  * The command `watcher`. It imports nothing by itself, so that an old Node gets as far as the one
  * sentence that tells what is wrong.

@@ -13,10 +13,7 @@ export type Specs = Omit<Catalogue, 'digest'>;
 export const loadPaths = async (paths: readonly string[]): Promise<Specs> => {
   const loaders = await loadersOf(paths);
   const specs: Specs[] = [];
-  for (const loader of loaders) {
-    specs.push(await loader.load());
-    loader[Symbol.dispose]();
-  }
+  for (const loader of loaders) specs.push(await loader.load());
   return {
     definitions: specs.flatMap(({ definitions }) => definitions),
     selves: specs.flatMap(({ selves }) => selves),

@@ -7,7 +7,7 @@ import { COLUMNS, cellsOf, type Figure } from './figure.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const PAGE = path.join(ROOT, 'docs/performance.md');
-const SECTION = /<!-- figures -->\n[^]*\n<!-- \/figures -->/;
+const SECTION = /<!-- figures -->\n.*\n<!-- \/figures -->/s;
 
 export async function keep(figures: readonly Figure[], machine: string): Promise<void> {
   const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], {

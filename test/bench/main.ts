@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- [a b c d e f] [--rounds N] [--quick] [--json] [--assert]
- * [--keep]`: every figure that
- * watcher promises, with its bound, in one run. A table, and all samples in bench-results.json.
+ * Every figure that watcher promises, with its bound, in one run: a table, and all samples in
+ * bench-results.json. `npm run bench -- [a b c d e f] [--rounds N] [--quick]`; `--json` prints the
+ * samples too, `--keep` puts the table into docs/performance.md, `--assert` ends with 1 on a miss.
  *
  * It runs in a network of its own where that is allowed: 100,000 connections a minute leave their
  * traces in the kernel, and loopback's own rules would hide what a real network shows.

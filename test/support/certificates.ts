@@ -66,7 +66,9 @@ export const endOf = (untilDays: number, madeAt: number): number =>
 function extensionsOf({ hosts = ['localhost', '127.0.0.1'], isAuthority }: CertificateOptions) {
   if (isAuthority) {
     const constraints = sequence(tagged(0x01, Buffer.from([0xff])));
-    return [sequence(oid(BASIC_CONSTRAINTS), tagged(0x01, Buffer.from([0xff])), octets(constraints))];
+    return [
+      sequence(oid(BASIC_CONSTRAINTS), tagged(0x01, Buffer.from([0xff])), octets(constraints)),
+    ];
   }
   const names = hosts.map((host) =>
     isIP(host) === 4
@@ -93,7 +95,8 @@ const sequence = (...parts: readonly Buffer[]): Buffer => tagged(0x30, Buffer.co
 
 function tagged(tag: number, content: Buffer): Buffer {
   const { length } = content;
-  const size = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
+  const size =
+    length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
   return Buffer.concat([Buffer.from([tag, ...size]), content]);
 }
 

@@ -18,6 +18,8 @@ import { readTree, type YamlTree } from './yaml-tree.ts';
 
 export const DEFAULTS_FILE = 'defaults.yml';
 const MAX_KEY = 1024;
+/** Without one of these, other keys would look wrong that are not. */
+const LEANED_ON: ReadonlySet<string> = new Set(['url', 'response_json_values']);
 
 /** One check and where it stands. */
 export interface PlacedCheck {
@@ -126,13 +128,23 @@ class TreeReader {
         atKey: true,
         message: `a key has at most ${MAX_KEY} characters`,
       });
-    const given = this.#parse(checkSchema, value, [key]);
+    const given = this.#parse(checkSchema, value, [key]) ?? this.#remains(value);
     if (!given) return;
-    const merged = { ...this.#defaults, ...given };
     this.#checks.push({
-      definition: definitionOf(key, merged, tell),
+      definition: definitionOf(key, { ...this.#defaults, ...given }, tell),
       place: this.#tree.placeOf([key], true),
     });
+  }
+
+  /** What is right of a check that the schema refuses: it may have problems of other kinds. */
+  #remains(value: JsonValue): CheckInput | null {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+    const right = Object.entries(value).filter(
+      ([key, inner]) => checkSchema.safeParse({ [key]: inner }).success,
+    );
+    const wrong = Object.keys(value).filter((key) => !right.some(([name]) => name === key));
+    if (wrong.some((key) => LEANED_ON.has(key))) return null;
+    return checkSchema.parse({ cron_schedule: '* * * * *', ...Object.fromEntries(right) });
   }
 
   #readSelves(value: JsonValue): void {

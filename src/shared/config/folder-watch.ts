@@ -14,45 +14,62 @@ export interface FolderWatchOptions {
   readonly debounceMs?: number;
 }
 
-export interface FolderWatch {
-  close(): Promise<void>;
-}
-
 /** As long as an editor or a checkout may take between two files. */
 const DEBOUNCE_MS = 300;
+const MAX_WAIT_MS = 3_000;
 const POLL_MS = 60_000;
 
-export const watchFolder = (
-  dir: string,
-  { clock, onChange, pollMs = POLL_MS, debounceMs = DEBOUNCE_MS }: FolderWatchOptions,
-): FolderWatch => {
-  let pending: Timer | null = null;
-  let poll: Timer | null = null;
-  const tell = (): void => {
-    pending = null;
-    onChange();
-  };
-  const changed = (): void => {
-    pending?.cancel();
-    pending = clock.after(debounceMs, tell);
-  };
-  const look = (): void => {
-    poll = clock.after(pollMs, look);
-    if (!pending) onChange();
-  };
-  const watcher = watchEvents(dir, changed);
-  poll = clock.after(pollMs, look);
-  return {
-    close: async () => {
-      pending?.cancel();
-      poll?.cancel();
-      await watcher.close();
-    },
-  };
-};
+export const watchFolder = (dir: string, options: FolderWatchOptions): FolderWatch =>
+  new FolderWatch(dir, options);
 
-const watchEvents = (dir: string, changed: () => void): FSWatcher =>
-  watch(dir, { depth: 0, ignoreInitial: true })
-    .on('all', changed)
-    // Polling goes on without events; what is wrong with the folder, the loader tells.
-    .on('error', () => {});
+export class FolderWatch {
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  readonly #pollMs: number;
+  readonly #debounceMs: number;
+  readonly #watcher: FSWatcher;
+  #poll: Timer;
+  #pending: Timer | null = null;
+  #firstChangeAt = 0;
+  /** When events come from then on. */
+  readonly ready: Promise<void>;
+
+  constructor(dir: string, options: FolderWatchOptions) {
+    const { clock, onChange, pollMs = POLL_MS, debounceMs = DEBOUNCE_MS } = options;
+    this.#clock = clock;
+    this.#onChange = onChange;
+    this.#pollMs = pollMs;
+    this.#debounceMs = debounceMs;
+    this.#poll = clock.after(pollMs, () => this.#look());
+    this.#watcher = watch(dir, { depth: 0, ignoreInitial: true })
+      .on('all', () => this.#changed())
+      // Looking goes on without events; what is wrong with the folder, the loader tells.
+      .on('error', () => {});
+    this.ready = new Promise((resolve) => {
+      this.#watcher.once('ready', resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#poll.cancel();
+    this.#pending?.cancel();
+    await this.#watcher.close();
+  }
+
+  /** Waits until all is quiet, but not for ever: something may write into the folder all the time. */
+  #changed(): void {
+    const now = this.#clock.monotonicMs();
+    if (this.#pending) this.#pending.cancel();
+    else this.#firstChangeAt = now;
+    const wait = Math.min(this.#debounceMs, this.#firstChangeAt + MAX_WAIT_MS - now);
+    this.#pending = this.#clock.after(Math.max(0, wait), () => {
+      this.#pending = null;
+      this.#onChange();
+    });
+  }
+
+  #look(): void {
+    this.#poll = this.#clock.after(this.#pollMs, () => this.#look());
+    if (!this.#pending) this.#onChange();
+  }
+}

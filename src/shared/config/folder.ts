@@ -35,12 +35,11 @@ interface Known {
 /** Some 10 ms of parsing: no check is late for it. */
 const INLINE_BYTES = 16 * 1024;
 
-export class FolderLoader implements Disposable {
+export class FolderLoader {
   readonly #dir: string;
   readonly #clock: Clock;
   readonly #only: readonly string[] | null;
   readonly #inlineBytes: number;
-  readonly #pool: ParsePool;
   #known: ReadonlyMap<string, Known> = new Map();
   #last: { readonly signature: string; readonly catalogue: Catalogue } | null = null;
   #loading: Promise<unknown> = Promise.resolve();
@@ -51,7 +50,6 @@ export class FolderLoader implements Disposable {
     this.#clock = clock;
     this.#only = only ?? null;
     this.#inlineBytes = inlineBytes;
-    this.#pool = new ParsePool(clock);
   }
 
   /** Never rejects for what is in the folder, nor for a folder that is gone. One load at a time. */
@@ -59,10 +57,6 @@ export class FolderLoader implements Disposable {
     const loaded = this.#loading.then(() => this.#load());
     this.#loading = loaded.catch(() => {});
     return loaded;
-  }
-
-  [Symbol.dispose](): void {
-    this.#pool.close();
   }
 
   async #load(): Promise<Catalogue> {

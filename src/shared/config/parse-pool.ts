@@ -1,11 +1,11 @@
 /**
  * Parse threads, so that a large folder never keeps a running worker from its checks. Started when
- * there is work, ended when there has been none for a while.
+ * there is work for them, ended with the load that they work for.
  */
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { TimeSlice } from '../runtime/time-slice.ts';
 import { type CheckFile, readCheckFile, unreadable } from './check-file.ts';
 import { WHOLE_FILE } from './diagnostics.ts';
@@ -13,7 +13,6 @@ import { decode, type ParseAnswer, type ParseRequest } from './parse-message.ts'
 
 export type Parse = (request: ParseRequest) => Promise<CheckFile>;
 
-const IDLE_MS = 2_000;
 const MAX_THREADS = 2;
 
 /** Without a thread, for what is small. */
@@ -30,24 +29,26 @@ const defect = (file: string, error: string): CheckFile =>
     { code: 'E301', place: WHOLE_FILE, message: `it could not be parsed: ${error}` },
   ]);
 
+type Answer = ParseAnswer | { readonly error: string };
+type Answered = (answer: Answer) => void;
+
 interface Job {
   readonly request: ParseRequest;
-  readonly done: (answer: ParseAnswer | { readonly error: string }) => void;
+  readonly done: Answered;
 }
 
-export class ParsePool {
+export class ParsePool implements Disposable {
   readonly #clock: Clock;
   readonly #waiting: Job[] = [];
   readonly #idle: ParseThread[] = [];
   #threads = 0;
-  #idleTimer: Timer | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   readonly parse: Parse = async (request) => {
-    const answer = await new Promise<ParseAnswer | { readonly error: string }>((done) => {
+    const answer = await new Promise<Answer>((done) => {
       this.#waiting.push({ request, done });
       this.#dispatch();
     });
@@ -55,24 +56,21 @@ export class ParsePool {
     return decode(answer, new TimeSlice(this.#clock));
   };
 
-  close(): void {
-    this.#idleTimer?.cancel();
-    for (const thread of this.#idle.splice(0)) thread.end();
+  /** To be called when all is parsed. */
+  [Symbol.dispose](): void {
+    for (const thread of this.#idle) thread.end();
   }
 
   #dispatch(): void {
     const job = this.#waiting[0];
-    if (!job) return;
-    const thread = this.#idle.pop() ?? this.#start();
-    if (!thread) return;
-    this.#idleTimer?.cancel();
+    const thread = job && (this.#idle.pop() ?? this.#start());
+    if (!job || !thread) return;
     this.#waiting.shift();
     thread.run(job.request, (answer) => {
       if (thread.isAlive) this.#idle.push(thread);
       else this.#threads--;
       job.done(answer);
       this.#dispatch();
-      this.#endWhenIdle();
     });
   }
 
@@ -81,19 +79,8 @@ export class ParsePool {
     this.#threads++;
     return new ParseThread();
   }
-
-  #endWhenIdle(): void {
-    if (this.#idle.length < this.#threads) return;
-    this.#idleTimer = this.#clock.after(IDLE_MS, () => {
-      this.#threads -= this.#idle.length;
-      this.close();
-    });
-  }
 }
 
-type Answered = (answer: ParseAnswer | { readonly error: string }) => void;
-
-/** It does not keep the process alive while it has nothing to do. */
 class ParseThread {
   readonly #worker = new Worker(new URL(extension('./parse-worker'), import.meta.url));
   #answered: Answered | null = null;
@@ -107,7 +94,6 @@ class ParseThread {
 
   run(request: ParseRequest, answered: Answered): void {
     this.#answered = answered;
-    this.#worker.ref();
     this.#worker.postMessage(request);
   }
 
@@ -120,10 +106,9 @@ class ParseThread {
     this.#settle({ error });
   }
 
-  #settle(answer: Parameters<Answered>[0]): void {
+  #settle(answer: Answer): void {
     const answered = this.#answered;
     this.#answered = null;
-    this.#worker.unref();
     answered?.(answer);
   }
 }

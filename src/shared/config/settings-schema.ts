@@ -1,67 +1,65 @@
-/** The grammar of watcher.yml: every setting with its default; environment and flags have the same names. */
+/** What each setting may be, and the closed grammar of watcher.yml that follows from it. */
 
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../runtime/log.ts';
-import { choice, integer, oneOrMany, text } from './fields.ts';
+import { choice, duration, flag, integer, oneOrMany, secret, text } from './fields.ts';
+import { SETTING_NAMES, SETTINGS, type SettingName } from './settings-table.ts';
 
-/** `per_host` is half of `concurrency` where it is not given. */
-export const SETTINGS_DEFAULTS = {
-  config: 'configs',
-  listen: '127.0.0.1:9464',
-  address: 'http://127.0.0.1:9464',
-  concurrency: 256,
-  dns: 'own',
-  on_coordination_loss: 'continue',
-  log_level: 'info',
-} as const;
+/** More than a process can have sockets. */
+const RUNS = { min: 1, max: 65_536 };
+const DRAIN_MS = { min: 0, max: 600_000 };
 
-export const settingsSchema = z
-  .strictObject({
-    config: text({
-      about: 'Folder of the check files.',
-      default: SETTINGS_DEFAULTS.config,
-    }).optional(),
-    listen: text({
-      about: 'HOST:PORT of the listener; the next free port when it is taken.',
-      default: SETTINGS_DEFAULTS.listen,
-    }).optional(),
-    address: text({
-      about: 'Where commands find a running watcher.',
-      default: SETTINGS_DEFAULTS.address,
-    }).optional(),
-    concurrency: integer({
-      about: 'Runs at a time.',
-      default: SETTINGS_DEFAULTS.concurrency,
-      min: 1,
-      max: 65_536,
-    }).optional(),
-    per_host: integer({
-      about: 'Runs at a time against one host; without it half of concurrency.',
-      min: 1,
-      max: 65_536,
-    }).optional(),
-    dns: text({
-      about: 'own, system, or ADDRESS[:PORT] of the servers to ask.',
-      default: SETTINGS_DEFAULTS.dns,
-    }).optional(),
-    connect_to: oneOrMany(
-      text({ about: 'HOST:PORT:ADDRESS:PORT, as in curl.' }),
-      'Other addresses to connect to.',
-    ).optional(),
-    on_coordination_loss: choice(['continue', 'stop'], {
-      about: 'Whether checks go on while nobody can tell who owns them.',
-      default: SETTINGS_DEFAULTS.on_coordination_loss,
-    }).optional(),
-    log_level: choice(LOG_LEVELS, {
-      about: 'What is logged.',
-      default: SETTINGS_DEFAULTS.log_level,
-    }).optional(),
-  })
-  .meta({ id: 'settings', description: 'Settings of a watcher process.' });
+const isServer = (server: string): boolean => {
+  const [, address = '', port = '53'] = /^\[?([^\]]+?)\]?(?::(\d{1,5}))?$/.exec(server) ?? [];
+  return isIP(server) > 0 || (isIP(address) > 0 && Number(port) > 0 && Number(port) <= 65_535);
+};
 
-export type SettingsInput = z.output<typeof settingsSchema>;
-export type SettingName = keyof SettingsInput;
-export const SETTING_NAMES = Object.keys(settingsSchema.shape) as readonly SettingName[];
+const resolver = z
+  .string()
+  .refine((dns) => dns === 'own' || dns === 'system' || dns.split(',').every(isServer), {
+    error: 'must be own, system, or ADDRESS[:PORT] of servers, separated by commas',
+  });
 
-/** `WATCHER_LOG_LEVEL` for `log_level`. */
-export const variableOf = (name: string): string => `WATCHER_${name.toUpperCase()}`;
+export const VALUES = {
+  config: text(SETTINGS.config),
+  listen: text(SETTINGS.listen),
+  'listen_tls.cert': text(SETTINGS['listen_tls.cert']),
+  'listen_tls.key': text(SETTINGS['listen_tls.key']),
+  listen_token: secret(SETTINGS.listen_token),
+  concurrency: integer({ ...SETTINGS.concurrency, ...RUNS }),
+  per_host: integer({ ...SETTINGS.per_host, ...RUNS }),
+  dns: resolver,
+  connect_to: oneOrMany(text(SETTINGS.connect_to), SETTINGS.connect_to.about),
+  run_at_start: flag(SETTINGS.run_at_start),
+  drain: duration({ ...SETTINGS.drain, ...DRAIN_MS }),
+  log_level: choice(LOG_LEVELS, SETTINGS.log_level),
+} satisfies Record<SettingName, z.ZodType>;
+
+/** What one source says, by names with dots: sources are laid over each other name by name. */
+export type GivenSettings = { readonly [N in SettingName]?: z.output<(typeof VALUES)[N]> };
+
+/** The names of one level: `listen_tls` stands for the map with `cert` and `key` in it. */
+const levelOf = (prefix: string): z.ZodObject => {
+  const shape: Record<string, z.ZodType> = {};
+  for (const name of SETTING_NAMES.filter((one) => one.startsWith(prefix))) {
+    const [key = '', inner] = name.slice(prefix.length).split('.');
+    shape[key] = (inner === undefined ? VALUES[name] : levelOf(`${key}.`)).optional();
+  }
+  return z.strictObject(shape);
+};
+
+export const settingsFileSchema = levelOf('');
+
+/** The inverse: `{ listen_tls: { cert } }` → `{ 'listen_tls.cert': cert }`. */
+export const flatten = (file: Readonly<Record<string, unknown>>): GivenSettings =>
+  Object.fromEntries(
+    SETTING_NAMES.map((name) => [name, valueAt(file, name)]).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+
+const valueAt = (file: unknown, name: string): unknown =>
+  name
+    .split('.')
+    .reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], file);

@@ -12,8 +12,9 @@ export interface SecretReference {
 // biome-ignore lint/suspicious/noTemplateCurlyInString: what it is called in files and messages
 export const REFERENCE_FORMS = '${env:NAME} or ${file:PATH}';
 
-const ANY = /\$\{([^}]*)\}?/g;
-const FORM = /^(?:(env):([A-Za-z_][A-Za-z0-9_]*)|(file):([^\0]+))$/;
+/** The closing brace is part of the form, so that one without it is none. */
+const ANY = /\$\{([^}]*\}?)/g;
+const FORM = /^(?:(env):([A-Za-z_][A-Za-z0-9_]*)|(file):([^\0}]+))\}$/;
 
 export const secretReferences = (text: string): readonly SecretReference[] =>
   inner(text).flatMap((form) => parse(form) ?? []);
@@ -21,7 +22,7 @@ export const secretReferences = (text: string): readonly SecretReference[] =>
 /** What is wrong with the `${…}` of a text, or null. */
 export const referenceProblem = (text: string): string | null => {
   const odd = inner(text).find((form) => !parse(form));
-  return odd === undefined ? null : `"\${${odd}}" is not ${REFERENCE_FORMS}`;
+  return odd === undefined ? null : `"\${${odd}" is not ${REFERENCE_FORMS}`;
 };
 
 /** Whether any part of the text is kept elsewhere: nothing else of it is taken for a secret. */

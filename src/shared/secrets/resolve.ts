@@ -41,7 +41,7 @@ export const createSecrets = ({ clock, env, onValue }: SecretsOptions): Secrets 
     return value;
   };
 
-  const valueOf = ({ kind, name }: SecretReference): string => {
+  const secretOf = ({ kind, name }: SecretReference): string => {
     if (kind === 'file') return fileValue(name);
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value === undefined) throw missing(formOf({ kind, name }), 'the variable is not set');
@@ -56,7 +56,7 @@ export const createSecrets = ({ clock, env, onValue }: SecretsOptions): Secrets 
         const form = formOf(reference);
         const at = rest.indexOf(form);
         // What comes out of a reference is never searched for references again.
-        const value = valueOf(reference);
+        const value = secretOf(reference);
         onValue?.(value);
         resolved += rest.slice(0, at) + value;
         rest = rest.slice(at + form.length);

@@ -7,7 +7,7 @@ import type { buildConnector, Dispatcher } from 'undici';
 import type { Answer, Phases } from '../../shared/domain/result.ts';
 import type { Channel } from './channel.ts';
 import { Dial, type DialContext } from './dial.ts';
-import { exchangeProblem, type Phase } from './failures.ts';
+import { exchangeProblem, type Phase, type Progress } from './failures.ts';
 import type { Problem } from './problem.ts';
 import type { Slot, SlotHolder } from './slot.ts';
 import { resetSocket } from './sockets.ts';
@@ -159,7 +159,12 @@ export class Exchange implements Dispatcher.DispatchHandler, SlotHolder {
 
   onResponseError(_: unknown, error: Error): void {
     if (this.#done) return;
-    this.#fail(exchangeProblem(error, this.phase, this.responseBegan));
+    this.#fail(exchangeProblem(error, this.#progress));
+  }
+
+  get #progress(): Progress {
+    if (this.statusCode !== 0) return 'body';
+    return this.responseBegan ? 'head' : 'nothing';
   }
 
   /** What undici takes for a good end, and is none. */

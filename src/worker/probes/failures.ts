@@ -89,17 +89,20 @@ export const handshakeProblem = (error: Error): Problem => {
   return errnoProblem(error, 'in the TLS handshake');
 };
 
+/** How far the response had come when an error ended it. */
+export type Progress = 'nothing' | 'head' | 'body';
+
 /** An error after the request was sent: of the socket, or of the parser. */
-export const exchangeProblem = (error: Error, phase: Phase, responseBegan: boolean): Problem => {
+export const exchangeProblem = (error: Error, progress: Progress): Problem => {
   const code = codeOf(error);
   if (isTlsError(code)) return tlsProblem(code);
+  if (error.name === 'HTTPParserError') return parserProblem(error.message);
   switch (code) {
     case 'UND_ERR_SOCKET':
-      return socketProblem(error.message, phase, responseBegan);
+      return socketProblem(error.message, progress);
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      return phase === 'body'
-        ? TRUNCATED
-        : { code: 'protocol', detail: 'the response breaks HTTP/1.1' };
+      // The parser says the same of anything that goes wrong behind a content-length header.
+      return progress === 'body' ? TRUNCATED : { code: 'protocol', detail: BROKEN };
     case 'UND_ERR_HEADERS_OVERFLOW':
       return { code: 'protocol', detail: 'the response headers are longer than 16 KiB' };
     case 'UND_ERR_INVALID_ARG':
@@ -107,36 +110,34 @@ export const exchangeProblem = (error: Error, phase: Phase, responseBegan: boole
     case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
       return { code: 'checker_settings', detail: `the request cannot be sent: ${error.message}` };
   }
-  if (code.startsWith('HPE_')) return parserProblem(error, code, responseBegan);
-  return errnoProblem(error, phase === 'body' ? 'in the body' : 'before a response');
+  return errnoProblem(error, progress === 'nothing' ? 'before a response' : 'in the response');
 };
+
+const BROKEN = 'the response breaks HTTP/1.1';
 
 const TRUNCATED: Problem = {
   code: 'truncated',
   detail: 'the response ended before its announced length',
 };
 
-const socketProblem = (message: string, phase: Phase, responseBegan: boolean): Problem => {
+const socketProblem = (message: string, progress: Progress): Problem => {
   if (message === 'bad upgrade') {
     return { code: 'protocol', detail: 'the target switches protocols unasked' };
   }
   if (message === 'bad response') {
     return { code: 'protocol', detail: 'the target sends a response that was not asked for' };
   }
-  if (phase === 'body') return TRUNCATED;
-  if (responseBegan) return { code: 'truncated', detail: 'the response ended inside its headers' };
-  return { code: 'closed', detail: 'connection closed before a response' };
+  if (progress === 'body') return TRUNCATED;
+  if (progress === 'nothing')
+    return { code: 'closed', detail: 'connection closed before a response' };
+  return { code: 'truncated', detail: 'the response ended inside its headers' };
 };
 
-const parserProblem = (error: Error, code: string, responseBegan: boolean): Problem => {
-  // The parser was told of the end of the stream in the middle of a message.
-  if (code === 'HPE_INVALID_EOF_STATE') {
-    return responseBegan
-      ? TRUNCATED
-      : { code: 'closed', detail: 'connection closed before a response' };
-  }
-  const reason = /\((.*)\)$/.exec(error.message)?.[1] ?? code;
-  return { code: 'protocol', detail: `the response breaks HTTP/1.1: ${reason}` };
+/** The parser is told of the end of the stream, too, and dislikes it inside a message. */
+const parserProblem = (message: string): Problem => {
+  const reason = /\((.*)\)$/.exec(message)?.[1];
+  if (reason === 'Invalid EOF state') return TRUNCATED;
+  return { code: 'protocol', detail: reason === undefined ? BROKEN : `${BROKEN}: ${reason}` };
 };
 
 const errnoProblem = (error: Error, where: string): Problem => {

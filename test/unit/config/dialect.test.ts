@@ -85,7 +85,7 @@ describe('what people write that is not YAML', () => {
   it('is ignored as a whole when one error has no repair, which is then named', () => {
     const file = read(`${ENDPOINTS}broken: [\n`);
     expect(file.checks).toEqual([]);
-    expect(codesAndPlaces(file)).toEqual(['E401 45:1']);
+    expect(codesAndPlaces(file)).toEqual(['E401 44:1']);
   });
 
   it.each([
