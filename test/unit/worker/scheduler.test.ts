@@ -108,6 +108,14 @@ describe('Scheduler', () => {
     expectConserved();
   });
 
+  it('keeps the tick of a run that starts late', async () => {
+    worker.scheduler.hold(aJobset([aCheck('a/', everySecond)]));
+    await worker.clock.advance(500);
+    worker.clock.stall(800);
+    await worker.clock.advance(100);
+    expect(worker.results).toMatchObject([{ tick: NOON + SECOND, latenessMs: 300 }]);
+  });
+
   it('goes on at once when the wall clock is set back an hour', async () => {
     worker.scheduler.hold(aJobset([aCheck('a/')]));
     await worker.clock.advance(2 * MINUTE + SECOND);
@@ -164,6 +172,17 @@ describe('Scheduler', () => {
     expectConserved();
   });
 
+  it('starts nothing of a dropped jobset while another of its runs is in flight', async () => {
+    worker.probe.script = (key) => ({
+      afterMs: key === 'slow/' ? 3_500 : 5,
+      observation: anAnswer(),
+    });
+    worker.scheduler.hold(aJobset([aCheck('slow/', everySecond), aCheck('a/', everySecond)]));
+    await worker.clock.advance(1_100);
+    await worker.clock.until(worker.scheduler.drop(aJobset([]).claim.jobset));
+    expect(startsOf('a/')).toHaveLength(1);
+  });
+
   it('ends a run that outlasts the grace of a drop, and accounts for its tick', async () => {
     worker.probe.script = () => ({ afterMs: MINUTE, observation: anAnswer() });
     worker.scheduler.hold(aJobset([aCheck('a/', everySecond)]));
@@ -198,6 +217,25 @@ describe('Scheduler', () => {
     expect([worker.tally.unscheduled, worker.tally.scheduled]).toEqual([200, 0]);
     await worker.clock.advance(60 * MINUTE);
     expect(worker.tally.run).toBe(200);
+  });
+
+  it('keeps the run at start of a check that a reload finds before it', async () => {
+    worker = aWorker({ runAtStart: true });
+    const hourly = aSpec({ schedule: { cron: '0 * * * *' } });
+    const checks = Array.from({ length: 100 }, (_, n) => aCheck(`host-${n}/`, hourly));
+    worker.scheduler.hold(aJobset(checks));
+    worker.scheduler.hold(aJobset(checks, { token: '2' }));
+    await worker.clock.advance(10 * SECOND + 10);
+    expect(worker.results.filter(({ unscheduled }) => unscheduled)).toHaveLength(100);
+  });
+
+  it('gives a new check a history of its own', async () => {
+    worker.scheduler.hold(aJobset([aCheck('old/', everySecond)]));
+    await worker.clock.advance(3_500);
+    worker.scheduler.hold(aJobset([aCheck('new/')]));
+    const slot = worker.table.slotOf(aCheck('new/').id) as number;
+    expect(worker.table.lateness.quantiles(slot)).toBeNull();
+    expect([worker.table.runs[slot], worker.table.state(slot).status]).toEqual([0, 'pending']);
   });
 
   it('does 500 targets of one second with 50 places within 12 seconds', async () => {
