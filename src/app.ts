@@ -17,7 +17,7 @@ import type { WorkerId } from './shared/domain/check.ts';
 import type { Severity } from './shared/domain/diagnostic.ts';
 import type { WorkerRecord } from './shared/domain/jobset.ts';
 import type { Health, ReloadReport, SelfSource, StatusSource } from './shared/domain/status.ts';
-import { formatAddress, type ListenAddress, serves } from './shared/http/listen.ts';
+import { formatAddress, type ListenAddress, serves, type TlsFiles } from './shared/http/listen.ts';
 import {
   healthRoute,
   metricsRoute,
@@ -57,6 +57,9 @@ export interface AppOptions {
   readonly sinks: readonly Sink[];
   /** Null: no listener, as for a command that ends by itself. */
   readonly listen: ListenAddress | null;
+  /** Both are needed to listen on another address than loopback. */
+  readonly tls?: TlsFiles | undefined;
+  readonly token?: string | undefined;
   readonly concurrency: number;
   readonly perHost: number;
   readonly runAtStart: boolean;
@@ -131,7 +134,7 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
     reloadRoute(reload),
   ];
   const { listen } = options;
-  const server = listen && stack.use(await startHttpServer({ listen, routes, log }));
+  const server = listen && stack.use(await startHttpServer({ ...options, listen, routes }));
   listening = server?.address ?? null;
   for (const sink of sinks) stack.use(sink);
   stack.use(admin);

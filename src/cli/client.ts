@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { json } from 'node:stream/consumers';
 import { WatcherError } from '../shared/domain/errors.ts';
+import { isLoopback } from '../shared/http/listen.ts';
 
 /** An answer that takes longer comes from something that is not well, or not watcher. */
 const ANSWER_MS = 5000;
@@ -15,13 +16,14 @@ export interface Answer {
 }
 
 /**
- * `path` is relative to the address. Throws WCH_USAGE for an address that is none, and
+ * `path` is relative to the address. Throws WCH_USAGE for an address that is none or not safe, and
  * WCH_NOT_REACHABLE when nobody answers, or something that is not watcher.
  */
 export async function ask(address: string, path: string, method = 'GET'): Promise<Answer> {
   const url = urlOf(address, path);
+  const headers = headersFor(url);
   try {
-    const response = await send(url, method);
+    const response = await send(url, { method, headers });
     return { status: response.statusCode ?? 0, body: await json(response) };
   } catch (cause) {
     const message = `no watcher answers at ${url.origin}; is it running, and is --address right?`;
@@ -44,10 +46,23 @@ const urlOf = (address: string, path: string): URL => {
   return new URL(path, base);
 };
 
-const send = (url: URL, method: string): Promise<IncomingMessage> =>
+/** Throws WCH_USAGE rather than show the token to whoever is on the way. */
+const headersFor = (url: URL): Readonly<Record<string, string>> => {
+  const token = process.env['WATCHER_TOKEN'];
+  if (token === undefined) return {};
+  if (url.protocol === 'https:' || isLoopback(url.hostname.replace(/^\[|\]$/g, '')))
+    return { authorization: `Bearer ${token}` };
+  const message = `WATCHER_TOKEN is not sent to ${url.origin}, which is neither https nor loopback`;
+  throw new WatcherError('WCH_USAGE', message);
+};
+
+interface Call {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const send = (url: URL, { method, headers }: Call): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
-    const token = process.env['WATCHER_TOKEN'];
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const signal = AbortSignal.timeout(ANSWER_MS);
     const start = url.protocol === 'https:' ? requestTls : request;
     start(url, { method, headers, signal }, resolve).on('error', reject).end();

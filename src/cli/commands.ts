@@ -4,6 +4,7 @@
  */
 
 import type { Command } from 'commander';
+import { register as fmt } from './fmt.ts';
 import { register as once } from './once.ts';
 import { register as reload } from './reload.ts';
 import { register as run } from './run.ts';
@@ -17,6 +18,7 @@ export const COMMANDS: readonly ((program: Command) => void)[] = [
   run,
   once,
   validate,
+  fmt,
   schema,
   status,
   self,

@@ -7,10 +7,11 @@ import type { ListenAddress } from '../shared/http/listen.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import { startDemoService } from './demo-service.ts';
 
+/** The check files that come with watcher. */
+export const DEMO_DIR = fileURLToPath(new URL('../../configs', import.meta.url));
+
 export interface Demo extends AsyncDisposable {
-  /** The check files that come with watcher. */
-  readonly dir: string;
-  /** They name two services, whose ports may be others on this machine. */
+  /** The check files name two services, whose ports may be others on this machine. */
   readonly connectTo: readonly string[];
   /** Where watcher itself is to listen; free a moment ago. */
   readonly listen: ListenAddress;
@@ -24,7 +25,6 @@ export const startDemo = async (wanted: ListenAddress, clock: Clock): Promise<De
   const service = await startDemoService(clock);
   const listen = await freeFrom(wanted);
   return {
-    dir: fileURLToPath(new URL('../../configs', import.meta.url)),
     connectTo: [`${SERVICE}:127.0.0.1:${service.port}`, `${WATCHER}:${listen.host}:${listen.port}`],
     listen,
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),

@@ -1,11 +1,13 @@
 /** `watcher fmt`: check files in canonical form, comments kept. */
 
 import type { Command } from 'commander';
+import type { Diagnostic } from '../shared/domain/diagnostic.ts';
 import { EXIT } from './exit-codes.ts';
 
 interface FmtOptions {
   readonly write?: true;
   readonly check?: true;
+  readonly json?: true;
 }
 
 const HELP = `
@@ -21,38 +23,48 @@ export const register = (program: Command): void => {
     .argument('[path...]', 'folders and files', ['configs'])
     .option('--write', 'change the files instead')
     .option('--check', 'only name the files that are not in canonical form')
+    .option('--json', 'print a JSON object a file: canonical, text, diagnostics')
     .addHelpText('after', HELP)
     .action(fmt);
 };
 
+interface FileReport {
+  readonly file: string;
+  readonly canonical: boolean;
+  /** The canonical form; null where the file is too broken to have one. */
+  readonly text: string | null;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 async function fmt(paths: readonly string[], options: FmtOptions): Promise<void> {
   const { specFiles } = await import('./spec-paths.ts');
+  const { writeFile } = await import('node:fs/promises');
   for (const file of await specFiles(paths)) {
-    if (!(await formatFile(file, options))) process.exitCode = EXIT.bad;
+    const report = await reportOf(file);
+    const { text, canonical } = report;
+    if (options.write && text !== null && !canonical) await writeFile(file, text);
+    if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+    else await show(report, options);
+    if (text === null || (options.check && !canonical)) process.exitCode = EXIT.bad;
   }
 }
 
-/** Whether the file is as it should be. */
-async function formatFile(file: string, { write, check }: FmtOptions): Promise<boolean> {
-  const { readFile, writeFile } = await import('node:fs/promises');
+async function reportOf(file: string): Promise<FileReport> {
+  const { readFile } = await import('node:fs/promises');
   const { formatBytes } = await import('../shared/config/format.ts');
-  const { diagnosticOf, RENDERERS } = await import('../shared/config/diagnostics.ts');
+  const { diagnosticOf } = await import('../shared/config/diagnostics.ts');
   const bytes = await readFile(file);
   const { text, problems } = formatBytes(bytes);
-  if (problems) {
-    for (const problem of problems)
-      process.stderr.write(`${RENDERERS.text(diagnosticOf(file, problem))}\n`);
-    return false;
-  }
-  const isCanonical = bytes.equals(Buffer.from(text));
-  if (check) {
-    if (!isCanonical) process.stdout.write(`${file}\n`);
-    return isCanonical;
-  }
-  if (!write) process.stdout.write(text);
-  else if (!isCanonical) {
-    await writeFile(file, text);
-    process.stdout.write(`${file}\n`);
-  }
-  return true;
+  const canonical = text !== null && bytes.equals(Buffer.from(text));
+  const diagnostics = (problems ?? []).map((problem) => diagnosticOf(file, problem));
+  return { file, canonical, text, diagnostics };
+}
+
+async function show(report: FileReport, { write, check }: FmtOptions): Promise<void> {
+  const { file, canonical, text, diagnostics } = report;
+  const { RENDERERS } = await import('../shared/config/diagnostics.ts');
+  for (const diagnostic of diagnostics) process.stderr.write(`${RENDERERS.text(diagnostic)}\n`);
+  if (text === null) return;
+  if (!write && !check) process.stdout.write(text);
+  else if (!canonical) process.stdout.write(`${file}\n`);
 }

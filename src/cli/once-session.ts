@@ -8,11 +8,11 @@ import { jsonLine } from '../shared/sinks/json-line.ts';
 import type { Sink } from '../shared/sinks/sink.ts';
 import { resultColumns, worstFirst } from './check-columns.ts';
 import { EXIT, statusExitCode } from './exit-codes.ts';
+import { problemsLine } from './greeting.ts';
 import { type RunFlags, targetsOf } from './run-options.ts';
 import { appOptions, openSession } from './session.ts';
 import { refuseUnknown } from './sources.ts';
 import { renderTable } from './table.ts';
-import { plural } from './text.ts';
 
 export async function onceSession(args: readonly string[], flags: RunFlags): Promise<number> {
   const { stdout, stderr } = process;
@@ -20,13 +20,13 @@ export async function onceSession(args: readonly string[], flags: RunFlags): Pro
   const firsts = new FirstResults((result) => {
     if (flags.json) stdout.write(jsonLine(result));
   });
-  const session = await openSession(flags, stderr);
-  const options = appOptions({ flags, targets, session, sink: firsts });
-  await using app = await startApp({ ...options, listen: null });
+  const session = await openSession({ flags, defaults: { log_level: 'warn' }, stderr });
+  const options = appOptions({ session, targets, sink: firsts });
+  await using app = await startApp({ ...options, listen: null, runAtStart: true });
   refuseUnknown(app.catalogue, targets);
   const errors = errorsOf(app.catalogue);
-  if (errors > 0)
-    stderr.write(`watcher: ${plural(errors, 'error')} in the files; watcher validate\n`);
+  const problems = problemsLine(app.catalogue, session.settings.config);
+  if (problems !== null) stderr.write(`watcher: ${problems}\n`);
   const results = await firsts.of(app.catalogue.definitions.length);
   if (!flags.json) {
     const lines = renderTable(resultColumns(stdout), worstFirst(results), widthOf(stdout));

@@ -16,7 +16,7 @@ export const register = (program: Command): void => {
     .command('once')
     .description('run each check one time and tell how it went')
     .argument('[url|check...]', 'URLs, or keys of checks of the folder (default: all of it)');
-  addRunOptions(command, 'warn')
+  addRunOptions(command)
     .option('--json', 'print a JSON line for each result, as it comes')
     .addHelpText('after', HELP)
     .action(once);

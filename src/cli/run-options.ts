@@ -1,47 +1,47 @@
-/** The flags that `run` and `once` share, and what they and the environment come to. */
+/** The flags that `run` and `once` share: most are settings, read from the one table of them. */
 
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { LOG_LEVELS, type LogLevel } from '../shared/runtime/log.ts';
+import { type Command, Option } from 'commander';
+import {
+  flagOf,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingName,
+  type SettingTexts,
+} from '../shared/config/settings-table.ts';
 
 /** As commander hands them over. */
 export interface RunFlags {
-  readonly config?: string;
-  readonly concurrency?: number;
-  readonly connectTo: readonly string[];
-  /** `own`, `system`, or servers. */
-  readonly dns: string;
-  readonly logLevel: LogLevel;
+  readonly settings?: string;
   readonly json?: true;
+  /** Settings, under the names that commander makes of their flags. */
+  readonly [attribute: string]: unknown;
 }
 
-export const addRunOptions = (command: Command, logLevel: LogLevel = 'info'): Command =>
-  command
-    .option('--config <dir>', 'folder of the check files (default: configs)')
-    .addOption(
-      new Option('--concurrency <n>', 'runs at a time')
-        .argParser(wholeNumber)
-        .env('WATCHER_CONCURRENCY'),
-    )
-    .addOption(
-      new Option('--connect-to <host:port:address:port>', 'as in curl; may be repeated')
-        .argParser((value, before: readonly string[]) => [...before, value])
-        .default([], 'none'),
-    )
-    .addOption(
-      new Option('--dns <resolver>', 'own, system, or ADDRESS[:PORT] of the servers to ask')
-        .default('own')
-        .env('WATCHER_DNS'),
-    )
-    .addOption(
-      new Option('--log-level <level>', 'what to say on stderr')
-        .choices(LOG_LEVELS)
-        .default(logLevel)
-        .env('WATCHER_LOG_LEVEL'),
-    );
+const SHARED: readonly SettingName[] = ['config', 'concurrency', 'dns', 'connect_to', 'log_level'];
 
-/** `CONFIG_FILE_DIR` is the older name. */
-export const configDir = ({ config }: RunFlags, env: NodeJS.ProcessEnv): string | undefined =>
-  config ?? env['WATCHER_CONFIG'] ?? env['CONFIG_FILE_DIR'];
+export const addRunOptions = (command: Command, more: readonly SettingName[] = []): Command => {
+  command.option('--settings <file>', 'settings (default: watcher.yml, where there is one)');
+  for (const name of [...SHARED, ...more]) command.addOption(optionOf(name));
+  return command;
+};
+
+/** Without commander's defaults: what a flag does not say, the environment or the file may. */
+const optionOf = (name: SettingName): Option => {
+  const { about, takes, default: value } = SETTINGS[name];
+  const usual = value === null ? '' : ` (default: ${value})`;
+  const option = new Option(`${flagOf(name)} <${takes}>`, `${about}${usual}`);
+  if (name !== 'connect_to') return option;
+  return option.argParser((rule, before: readonly string[] = []) => [...before, rule]);
+};
+
+/** What the flags say of settings; checked together with the other sources of them. */
+export const settingTexts = (flags: RunFlags): SettingTexts =>
+  Object.fromEntries(
+    SETTING_NAMES.map((name) => [name, flags[attributeOf(name)]]).filter(([, text]) => text),
+  );
+
+const attributeOf = (name: SettingName): string =>
+  name.replace(/[._](\w)/g, (_, letter: string) => letter.toUpperCase());
 
 export interface Targets {
   /** URLs, to be checked without a file. */
@@ -55,9 +55,4 @@ export const targetsOf = (args: readonly string[]): Targets => {
   const isUrl = (text: string): boolean => /^https?:\/\//i.test(text);
   const distinct = [...new Set(args)];
   return { urls: distinct.filter(isUrl), keys: distinct.filter((text) => !isUrl(text)) };
-};
-
-const wholeNumber = (text: string): number => {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number from 1 on.');
 };

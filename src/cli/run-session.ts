@@ -6,21 +6,20 @@
 import { type App, startApp } from '../app.ts';
 import { durationMs } from '../shared/config/fields.ts';
 import { WatcherError } from '../shared/domain/errors.ts';
-import { DEFAULT_LISTEN, parseListen } from '../shared/http/listen.ts';
 import { systemClock } from '../shared/runtime/clock.ts';
 import { Lifecycle, onReaderGone } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
-import { type Demo, startDemo } from './demo.ts';
+import { DEMO_DIR, startDemo } from './demo.ts';
+import { greeting } from './greeting.ts';
+import { listenerOf } from './listener.ts';
 import type { RunCommandFlags } from './run.ts';
 import { type Targets, targetsOf } from './run-options.ts';
 import { RunOutput } from './run-output.ts';
-import { appOptions, DRAIN_MS, openSession, type Session } from './session.ts';
+import { appOptions, openSession, type Session } from './session.ts';
 import { refuseUnknown } from './sources.ts';
-import { plural } from './text.ts';
-import { watcherVersion } from './version.ts';
 
 /** Beyond the drain of the runs: results are delivered, claims handed back. */
-const STOP_MS = DRAIN_MS + 3000;
+const STOP_MS = 3_000;
 
 interface Run {
   readonly flags: RunCommandFlags;
@@ -35,12 +34,19 @@ export async function runSession(args: readonly string[], flags: RunCommandFlags
   const { stdout, stderr } = process;
   const table = flags.table && !flags.json;
   const output = new RunOutput({ clock: systemClock, stdout, stderr, table });
-  const session = await openSession(flags, output.stderr);
-  const { log } = session;
-  const lifecycle = new Lifecycle({ clock: systemClock, log, drainMs: STOP_MS, signals: process });
+  const targets = targetsOf(args);
+  const defaults = isDemo(flags, targets) ? { config: DEMO_DIR } : {};
+  const session = await openSession({ flags, defaults, stderr: output.stderr });
+  const drainMs = session.settings.drainMs + STOP_MS;
+  const lifecycle = new Lifecycle({
+    clock: systemClock,
+    log: session.log,
+    drainMs,
+    signals: process,
+  });
   onReaderGone(stdout, () => lifecycle.stop());
   try {
-    await start({ flags, targets: targetsOf(args), session, output, lifecycle });
+    await start({ flags, targets, session, output, lifecycle });
   } catch (error) {
     lifecycle.stop();
     await lifecycle.ended;
@@ -49,19 +55,25 @@ export async function runSession(args: readonly string[], flags: RunCommandFlags
   return lifecycle.ended;
 }
 
+const isDemo = ({ demo }: RunCommandFlags, { urls, keys }: Targets): boolean =>
+  demo === true && urls.length + keys.length === 0;
+
 async function start({ flags, targets, session, output, lifecycle }: Run): Promise<void> {
-  const wanted = flags.listen === undefined ? DEFAULT_LISTEN : parseListen(flags.listen);
   const time = flags.for === undefined ? null : timeOf(flags.for);
-  const isDemo = flags.demo && targets.urls.length + targets.keys.length === 0;
-  const demo = isDemo ? await startDemo(wanted, systemClock) : null;
+  const listener = await listenerOf(session);
+  const demo = isDemo(flags, targets) ? await startDemo(listener.listen, systemClock) : null;
   if (demo !== null) lifecycle.onStop('the demo service', () => demo[Symbol.asyncDispose]());
-  const { dir = undefined, connectTo, listen = wanted } = demo ?? {};
-  const options = appOptions({ flags, targets, session, sink: output, dir, connectTo });
-  const app = await startApp({ ...options, listen });
+  const options = appOptions({ session, targets, sink: output });
+  const connectTo = [...(demo?.connectTo ?? []), ...options.connectTo];
+  const listen = demo?.listen ?? listener.listen;
+  const app = await startApp({ ...options, ...listener, listen, connectTo });
   lifecycle.onStop('the app', () => app[Symbol.asyncDispose]());
   refuseUnknown(app.catalogue, targets);
   lifecycle.onReload(() => void reload(app, session.log));
-  process.stderr.write(greeting(app, demo));
+  const { version } = options;
+  const dir = session.settings.config;
+  const { catalogue, url } = app;
+  process.stderr.write(greeting({ version, catalogue, url, dir, isDemo: demo !== null }));
   output.show(app);
   lifecycle.onStop('the table', () => output.freeze());
   if (time !== null) systemClock.after(time, () => lifecycle.stop());
@@ -79,12 +91,4 @@ const timeOf = (text: string): number => {
   const ms = durationMs(text);
   if (ms !== null && ms > 0) return ms;
   throw new WatcherError('WCH_USAGE', `--for: '${text}' is not a duration such as 30s or 5m`);
-};
-
-const greeting = ({ catalogue, url }: App, demo: Demo | null): string => {
-  const checks = plural(catalogue.definitions.length, 'check');
-  const first = `watcher ${watcherVersion()} runs ${checks} and answers at ${url}\n`;
-  if (demo === null) return `${first}\n`;
-  const own = 'This is a demo. To check a URL of your own:  npm start -- https://example.com\n';
-  return `${first}${own}The checks are in ${demo.dir}: change one and save\n\n`;
 };

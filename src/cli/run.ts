@@ -1,14 +1,23 @@
 /** `watcher run`: everything in one process, until it is told to stop. */
 
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
+import type { SettingName } from '../shared/config/settings-table.ts';
 import { addRunOptions, type RunFlags } from './run-options.ts';
 
 export interface RunCommandFlags extends RunFlags {
-  readonly listen?: string;
   readonly table: boolean;
   readonly demo?: true;
   readonly for?: string;
 }
+
+const OWN_SETTINGS: readonly SettingName[] = [
+  'per_host',
+  'listen',
+  'listen_tls.cert',
+  'listen_tls.key',
+  'run_at_start',
+  'drain',
+];
 
 const HELP = `
 Examples:
@@ -26,12 +35,7 @@ export const register = (program: Command): void => {
     .command('run')
     .description('run checks in this one process')
     .argument('[url|check...]', 'URLs, or keys of checks of the folder (default: all of it)');
-  addRunOptions(command)
-    .addOption(
-      new Option('--listen <host:port>', 'where to answer (default: 127.0.0.1:9464)').env(
-        'WATCHER_LISTEN',
-      ),
-    )
+  addRunOptions(command, OWN_SETTINGS)
     .option('--json', 'print results as JSON lines, on a terminal too')
     .option('--no-table', 'the same')
     .option('--for <duration>', 'stop after that long: 30s, 5m')

@@ -1,60 +1,66 @@
-/** What `run` and `once` have in common: the log, and the app's options from flags and targets. */
+/** What `run` and `once` have in common: settings, the log, and the app's options from them. */
 
 import type { AppOptions } from '../app.ts';
+import { loadSettings, type Settings } from '../shared/config/settings.ts';
+import type { SettingTexts } from '../shared/config/settings-table.ts';
 import { systemClock } from '../shared/runtime/clock.ts';
 import { type Log, type LogOptions, openLog } from '../shared/runtime/log.ts';
 import { systemRandom } from '../shared/runtime/random.ts';
 import { Redactor } from '../shared/runtime/redact.ts';
 import type { Sink } from '../shared/sinks/sink.ts';
-import { configDir, type RunFlags, type Targets } from './run-options.ts';
+import { type RunFlags, settingTexts, type Targets } from './run-options.ts';
 import { sourceOf } from './sources.ts';
 import { watcherVersion } from './version.ts';
 
-/** Runs in flight may end by their own timeouts, 10 s by default. */
-export const DRAIN_MS = 12_000;
-const CONCURRENCY = 256;
-
 export interface Session {
+  readonly settings: Settings;
   readonly log: Log;
   readonly redactor: Redactor;
 }
 
-export async function openSession(flags: RunFlags, stderr: LogOptions['stderr']): Promise<Session> {
-  const redactor = new Redactor();
-  const folder = process.env['LOG_DIR'];
-  const file = folder === undefined ? {} : { file: { folder, name: 'watcher' } };
-  return { redactor, log: await openLog({ level: flags.logLevel, redactor, stderr, ...file }) };
+interface SessionSources {
+  readonly flags: RunFlags;
+  /** Where the command has other defaults than the table of settings. */
+  readonly defaults: SettingTexts;
+  readonly stderr: LogOptions['stderr'];
 }
 
-export interface SessionOptions {
-  readonly flags: RunFlags;
-  readonly targets: Targets;
+/** Throws WCH_SETTINGS. */
+export async function openSession({ flags, defaults, stderr }: SessionSources): Promise<Session> {
+  const { env } = process;
+  const texts = settingTexts(flags);
+  const settings = await loadSettings({ file: flags.settings, env, flags: texts, defaults });
+  const redactor = new Redactor();
+  const folder = env['LOG_DIR'];
+  const file = folder === undefined ? {} : { file: { folder, name: 'watcher' } };
+  const log = await openLog({ level: settings.logLevel, redactor, stderr, ...file });
+  return { settings, redactor, log };
+}
+
+export interface AppSources {
   readonly session: Session;
+  readonly targets: Targets;
   readonly sink: Sink;
-  /** Where no flag or variable names a folder. */
-  readonly dir?: string | undefined;
-  readonly connectTo?: readonly string[] | undefined;
 }
 
 /** Everything but where to listen. */
-export const appOptions = (options: SessionOptions): Omit<AppOptions, 'listen'> => {
-  const { flags, targets, session, sink } = options;
-  const { dir = 'configs', connectTo = [] } = options;
-  const { concurrency = CONCURRENCY } = flags;
+export const appOptions = ({ session, targets, sink }: AppSources): Omit<AppOptions, 'listen'> => {
+  const { settings, log, redactor } = session;
+  const { config, concurrency, perHost, dns, connectTo, runAtStart, drainMs } = settings;
   return {
     clock: systemClock,
     random: systemRandom,
-    log: session.log,
+    log,
     version: watcherVersion(),
-    source: sourceOf(configDir(flags, process.env) ?? dir, targets, systemClock),
+    source: sourceOf(config, targets, systemClock),
     sinks: [sink],
     concurrency,
-    perHost: Math.ceil(concurrency / 2),
-    runAtStart: true,
-    drainMs: DRAIN_MS,
-    connectTo: [...connectTo, ...flags.connectTo],
-    dns: flags.dns,
+    perHost,
+    dns,
+    connectTo,
+    runAtStart,
+    drainMs,
     env: process.env,
-    onSecret: (value) => session.redactor.register(value),
+    onSecret: (value) => redactor.register(value),
   };
 };

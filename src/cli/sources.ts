@@ -32,22 +32,17 @@ export const sourceOf = (dir: string, targets: Targets, clock: Clock): Catalogue
   return { watch: folder.watch, load: async () => narrowed(await folder.load()) };
 };
 
+const INSTEAD =
+  'make it and save a check file in it, name another with --config, or check a URL: watcher run https://example.com';
+
 /** A folder that vanishes later is told of by the loader; one that was never there is a slip. */
 const folderSource = (dir: string, clock: Clock): CatalogueSource => {
   if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
-    throw new WatcherError('WCH_SETTINGS', `--config: there is no folder ${dir}`);
+    throw new WatcherError('WCH_SETTINGS', `config: there is no folder ${dir}; ${INSTEAD}`);
   const loader = new FolderLoader(dir, { clock });
   return {
     load: () => loader.load(),
-    watch: (onChange) => {
-      const watching = watchFolder(dir, { clock, onChange });
-      return {
-        [Symbol.asyncDispose]: async () => {
-          await watching.close();
-          loader[Symbol.dispose]();
-        },
-      };
-    },
+    watch: (onChange) => watchFolder(dir, { clock, onChange }),
   };
 };
 

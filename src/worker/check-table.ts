@@ -102,9 +102,12 @@ export class CheckTable {
     this.#free.push(slot);
   }
 
+  status(slot: number): CheckStatus {
+    return STATUSES[this.#status[slot] as number] as CheckStatus;
+  }
+
   state(slot: number): CheckState {
-    const status = STATUSES[this.#status[slot] as number] ?? 'pending';
-    return { status, since: this.#since[slot] as number, bad: this.#bad[slot] as number };
+    return { status: this.status(slot), since: this.#since[slot] as number, bad: this.#bad[slot] as number };
   }
 
   setState(slot: number, state: CheckState): void {

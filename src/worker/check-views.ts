@@ -23,7 +23,7 @@ export class CheckViews implements StatusSource {
     let passed = 0;
     for (const slot of this.#table.slots()) {
       if (views.length === limit) break;
-      if (status !== undefined && this.#table.state(slot).status !== status) continue;
+      if (status !== undefined && this.#table.status(slot) !== status) continue;
       if (passed++ >= offset) views.push(this.#view(slot));
     }
     return views;
@@ -38,7 +38,7 @@ export class CheckViews implements StatusSource {
 
   summary(): Record<CheckStatus, number> {
     const counts = { ok: 0, warning: 0, critical: 0, unknown: 0, pending: 0 };
-    for (const slot of this.#table.slots()) counts[this.#table.state(slot).status]++;
+    for (const slot of this.#table.slots()) counts[this.#table.status(slot)]++;
     return counts;
   }
 

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { CheckView, ReloadReport } from '../../src/shared/domain/status.ts';
 import { reloadRoute, selfRoute, statusRoute } from '../../src/shared/http/routes.ts';
@@ -24,6 +27,7 @@ const aWatcher = async ({ views = [], reload = {}, token }: Running = {}) => {
   const server = await startHttpServer({
     listen: { host: '127.0.0.1', port: 0 },
     log: silentLog,
+    clock: systemClock,
     routes: [
       statusRoute(sourceOf(views)),
       selfRoute(self),
@@ -107,6 +111,13 @@ describe('a command that asks a running watcher', () => {
     expect(stderr).toMatch(/^watcher: no watcher answers at http:\/\/127\.0\.0\.1:1; .*\n$/);
   });
 
+  it('does not send its token in the clear to another machine', async () => {
+    const args = ['self', '--address', 'http://192.0.2.1:9464'];
+    const { code, stderr } = await watcher(args, { env: { WATCHER_TOKEN: 'secret-token' } });
+    expect(code).toBe(2);
+    expect(stderr).toContain('not sent to http://192.0.2.1:9464');
+  });
+
   it('ends with 4 when what answers is not watcher', async () => {
     const server = createServer((socket) => socket.end('220 mail ready\r\n')).listen(
       0,
@@ -134,13 +145,13 @@ describe('watcher status', () => {
   const unknown = aView({ check: 'c/blind', status: 'unknown' });
 
   it.each([
-    [[], 0],
-    [[ok], 0],
-    [[aView({ status: 'pending' })], 0],
-    [[ok, unknown], 5],
-    [[ok, unknown, critical], 1],
-    [[aView({ status: 'warning' })], 1],
-  ])('of %# ends with %i', async (views, code) => {
+    ['nothing', [], 0],
+    ['an ok check', [ok], 0],
+    ['a pending one', [aView({ status: 'pending' })], 0],
+    ['an unknown one', [ok, unknown], 5],
+    ['a critical one', [ok, unknown, critical], 1],
+    ['a warning', [aView({ status: 'warning' })], 1],
+  ])('of %s ends with its own exit code', async (_, views, code) => {
     await using running = await aWatcher({ views });
     expect((await watcher(running.args('status', '--json'))).code).toBe(code);
   });
@@ -184,6 +195,31 @@ describe('watcher status', () => {
     await using running = await aWatcher({ views: [ok, critical] });
     const { stdout } = await watcher(running.args('status', '--status', 'ok', '--json'));
     expect(JSON.parse(stdout).checks).toEqual([ok]);
+  });
+});
+
+describe('watcher fmt', () => {
+  it('prints a JSON object a file', async () => {
+    await using folder = await mkdtempDisposable(path.join(tmpdir(), 'fmt-'));
+    const [loose, broken] = ['a.yml', 'b.yml'].map((name) => path.join(folder.path, name));
+    await writeFile(loose ?? '', 'a.example/x:   {cron_schedule: "* * * * *"}\n');
+    await writeFile(broken ?? '', 'a: [');
+    const { code, stdout } = await watcher(['fmt', '--json', folder.path]);
+    expect(code).toBe(1);
+    expect(stdout.split('\n').map((line) => JSON.parse(line))).toEqual([
+      {
+        file: loose,
+        canonical: false,
+        text: expect.stringMatching(/^a\.example/),
+        diagnostics: [],
+      },
+      {
+        file: broken,
+        canonical: false,
+        text: null,
+        diagnostics: [expect.objectContaining({ code: 'E401' })],
+      },
+    ]);
   });
 });
 

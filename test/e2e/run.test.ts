@@ -133,6 +133,9 @@ describe('watcher run', () => {
     await using child = run(folder.path);
     await nextResult(child, of('/up'));
     const series = `watcher_config_file_errors{file="${folder.path}/bad.yml"`;
+    expect(child.stderr()).toContain(
+      `1 file with errors; to see them:  watcher validate ${folder.path}`,
+    );
     expect(await metric(child, series)).toMatch(/ 1$/);
     const { code, stdout } = await watcher(['self', '--address', addressOf(child)]);
     expect(code).toBe(1);
@@ -254,10 +257,18 @@ describe('watcher run', () => {
     expect(stderr).toMatch(message);
   });
 
-  it('refuses a folder that is not there', async () => {
+  it('refuses a folder that is not there, and says what to do', async () => {
     const { code, stderr } = await watcher(['run', '--config', '/nowhere/at/all']);
     expect(code).toBe(2);
-    expect(stderr).toContain('/nowhere/at/all');
+    expect(stderr).toMatch(/no folder \/nowhere\/at\/all; make it .* --config/);
+  });
+
+  it('waits for the first file of an empty folder, and says so', async () => {
+    await using folder = await folderOf({});
+    await using child = run(folder.path);
+    await expect.poll(() => child.stderr(), PATIENTLY).toContain('has no *.yml file yet');
+    await folder.write('a.yml', checkOf('/up'));
+    await nextResult(child, of('/up'));
   });
 });
 

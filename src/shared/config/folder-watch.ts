@@ -22,7 +22,7 @@ const POLL_MS = 60_000;
 export const watchFolder = (dir: string, options: FolderWatchOptions): FolderWatch =>
   new FolderWatch(dir, options);
 
-export class FolderWatch {
+export class FolderWatch implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   readonly #pollMs: number;
@@ -50,7 +50,7 @@ export class FolderWatch {
     });
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#poll.cancel();
     this.#pending?.cancel();
     await this.#watcher.close();

@@ -80,8 +80,9 @@ export class FolderLoader {
   }
 
   async #read(files: readonly SpecFile[]): Promise<Map<string, Known>> {
-    const parse =
-      bytesToParse(files, this.#known) > this.#inlineBytes ? this.#pool.parse : parseHere;
+    using pool = new ParsePool(this.#clock);
+    const isSmall = bytesToParse(files, this.#known) <= this.#inlineBytes;
+    const parse = isSmall ? parseHere : pool.parse;
     const first = files.filter(({ name }) => name === DEFAULTS_FILE);
     const [own] = await Promise.all(first.map((file) => this.#readOne(file, {}, parse)));
     const defaults = (own?.good ?? own?.latest)?.defaults ?? {};

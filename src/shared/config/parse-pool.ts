@@ -14,6 +14,8 @@ import { decode, type ParseAnswer, type ParseRequest } from './parse-message.ts'
 export type Parse = (request: ParseRequest) => Promise<CheckFile>;
 
 const MAX_THREADS = 2;
+/** Trees of files die young: fewer collections save a tenth of the time. */
+const YOUNG_MB = 64;
 
 /** Without a thread, for what is small. */
 export const parseHere: Parse = async ({ defaults, ...file }) => {
@@ -38,13 +40,15 @@ interface Job {
 }
 
 export class ParsePool implements Disposable {
-  readonly #clock: Clock;
+  readonly #slice: TimeSlice;
   readonly #waiting: Job[] = [];
   readonly #idle: ParseThread[] = [];
   #threads = 0;
+  /** Answers are read one after the other: many that came together are still many. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#slice = new TimeSlice(clock);
   }
 
   readonly parse: Parse = async (request) => {
@@ -53,7 +57,9 @@ export class ParsePool implements Disposable {
       this.#dispatch();
     });
     if ('error' in answer) return defect(request.file, answer.error);
-    return decode(answer, new TimeSlice(this.#clock));
+    const decoded = this.#turn.then(() => decode(answer, this.#slice));
+    this.#turn = decoded;
+    return decoded;
   };
 
   /** To be called when all is parsed. */
@@ -63,7 +69,7 @@ export class ParsePool implements Disposable {
 
   #dispatch(): void {
     const job = this.#waiting[0];
-    const thread = job && (this.#idle.pop() ?? this.#start());
+    const thread = job && (this.#take() ?? this.#start());
     if (!job || !thread) return;
     this.#waiting.shift();
     thread.run(job.request, (answer) => {
@@ -74,6 +80,13 @@ export class ParsePool implements Disposable {
     });
   }
 
+  #take(): ParseThread | null {
+    const thread = this.#idle.pop();
+    if (!thread || thread.isAlive) return thread ?? null;
+    this.#threads--;
+    return this.#take();
+  }
+
   #start(): ParseThread | null {
     if (this.#threads >= Math.min(MAX_THREADS, availableParallelism())) return null;
     this.#threads++;
@@ -82,7 +95,9 @@ export class ParsePool implements Disposable {
 }
 
 class ParseThread {
-  readonly #worker = new Worker(new URL(extension('./parse-worker'), import.meta.url));
+  readonly #worker = new Worker(new URL(extension('./parse-worker'), import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  });
   #answered: Answered | null = null;
   isAlive = true;
 

@@ -1,5 +1,6 @@
 /** A parse thread: one file in, one answer out, in order. It outlives whatever a file does to it. */
 
+import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { readCheckFile } from './check-file.ts';
 import { encode, type ParseAnswer, type ParseRequest } from './parse-message.ts';
@@ -14,5 +15,8 @@ const answerTo = ({
     return { error: String(error) };
   }
 };
+
+// On Linux a priority is one thread's own: checks that run meanwhile go first.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
 
 parentPort?.on('message', (request: ParseRequest) => parentPort?.postMessage(answerTo(request)));

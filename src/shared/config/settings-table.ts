@@ -5,7 +5,7 @@
 
 export interface Setting {
   readonly about: string;
-  /** Form or unit of a value, as the help shows it. */
+  /** Form or unit of a value, as the help shows it; commander reads a `[` in it as optional. */
   readonly takes: string;
   /** As it would be written; null where there is none, or where `about` tells it. */
   readonly default: string | number | boolean | null;
@@ -40,7 +40,11 @@ export const SETTINGS = {
     takes: 'runs',
     default: null,
   },
-  dns: { about: 'own, system, or servers to ask', takes: 'address[:port],…', default: 'own' },
+  dns: {
+    about: 'own, system, or ADDRESS[:PORT] of the servers to ask, separated by commas',
+    takes: 'resolver',
+    default: 'own',
+  },
   connect_to: {
     about: 'connect elsewhere, as in curl; may be repeated',
     takes: 'host:port:address:port',

@@ -54,12 +54,13 @@ export const loadSettings = async (sources: SettingsSources): Promise<Settings> 
   const problems: string[] = [];
   const file = sources.file ?? (env['WATCHER_SETTINGS'] || undefined);
   const given = {
+    ...fromTexts(defaults, flagOf, problems),
     ...(await fromFile(file, problems)),
     ...fromTexts(textsOf(env), variableOf, problems),
     ...fromTexts(flags, flagOf, problems),
   };
   if (problems.length > 0) throw new WatcherError('WCH_SETTINGS', problems.join('\n'));
-  const settings = settingsOf({ ...fromTexts(defaults, flagOf, problems), ...given });
+  const settings = settingsOf(given);
   await refuseAmongChecks(file ?? DEFAULT_FILE, settings.config);
   return settings;
 };

@@ -43,16 +43,16 @@ const scalarValue = (value: unknown): JsonValue =>
     : null;
 
 const mapValue = (map: YAMLMap, complain: Complain, depth: number): JsonValue => {
-  // Without a prototype, so that `__proto__` is a key like any other.
-  const values: Record<string, JsonValue> = Object.create(null);
-  const seen = new Map<string, number>();
+  const values: Record<string, JsonValue> = {};
   for (const pair of map.items) {
     const key = keyText(pair, complain);
     if (key === null) continue;
-    const offset = offsetOf(pair.key);
-    if (seen.has(key)) complain({ code: 'E403', offset, message: `"${key}" is here twice` });
-    seen.set(key, offset);
-    values[key] = plainValue(pair.value, complain, depth + 1);
+    if (Object.hasOwn(values, key))
+      complain({ code: 'E403', offset: offsetOf(pair.key), message: `"${key}" is here twice` });
+    const value = plainValue(pair.value, complain, depth + 1);
+    // A key like any other, where an assignment would change the prototype.
+    if (key === '__proto__') Object.defineProperty(values, key, { value, enumerable: true });
+    else values[key] = value;
   }
   return values;
 };
@@ -91,35 +91,52 @@ const refuseExtras = (node: Node, complain: Complain): void => {
   }
 };
 
-/** Where the value at a path is, or as much of the path as there is. */
-export const placeOfValue = (root: unknown, path: Path): number => walk(root, path).offset;
+/** Where values and keys stand, by path; as much of the path counts as there is. */
+export class Places {
+  readonly #root: unknown;
+  /** Files have thousands of entries at the top, and each is looked for. */
+  readonly #top: ReadonlyMap<string, Pair>;
 
-/** Where the key that a path ends in stands. */
-export const placeOfKey = (root: unknown, path: Path): number => {
-  const { node, offset } = walk(root, path.slice(0, -1));
-  const pair = pairAt(node, path.at(-1));
-  return pair ? offsetOf(pair.key) : offset;
-};
-
-const walk = (root: unknown, path: Path): { node: unknown; offset: number } => {
-  let node = root;
-  let offset = offsetOf(root);
-  for (const step of path) {
-    // What is not a list counts as a list of one.
-    if (typeof step === 'number' && !isSeq(node)) continue;
-    const pair = pairAt(node, step);
-    const next = isSeq(node) ? node.items[Number(step)] : pair?.value;
-    if (next === undefined && !pair) break;
-    node = next;
-    offset = offsetOf(node) || offsetOf(pair?.key) || offset;
+  constructor(root: unknown) {
+    this.#root = root;
+    const pairs = isMap(root) ? root.items.toReversed() : [];
+    this.#top = new Map(
+      pairs.flatMap((pair) => (isScalar(pair.key) ? [[textOf(pair.key), pair]] : [])),
+    );
   }
-  return { node, offset };
-};
 
-const pairAt = (node: unknown, key: PropertyKey | undefined): Pair | undefined =>
-  isMap(node)
-    ? node.items.find((pair) => isScalar(pair.key) && textOf(pair.key) === key)
-    : undefined;
+  ofValue(path: Path): number {
+    return this.#walk(path).offset;
+  }
+
+  /** Of the key that a path ends in. */
+  ofKey(path: Path): number {
+    const { node, offset } = this.#walk(path.slice(0, -1));
+    const pair = this.#pairAt(node, path.at(-1));
+    return pair ? offsetOf(pair.key) : offset;
+  }
+
+  #walk(path: Path): { readonly node: unknown; readonly offset: number } {
+    let node = this.#root;
+    let offset = offsetOf(node);
+    for (const step of path) {
+      // What is not a list counts as a list of one.
+      if (typeof step === 'number' && !isSeq(node)) continue;
+      const pair = this.#pairAt(node, step);
+      const next = isSeq(node) ? node.items[Number(step)] : pair?.value;
+      if (next === undefined && !pair) break;
+      node = next;
+      offset = offsetOf(node) || offsetOf(pair?.key) || offset;
+    }
+    return { node, offset };
+  }
+
+  #pairAt(node: unknown, key: PropertyKey | undefined): Pair | undefined {
+    if (node === this.#root) return this.#top.get(String(key));
+    if (!isMap(node)) return undefined;
+    return node.items.find((pair) => isScalar(pair.key) && textOf(pair.key) === key);
+  }
+}
 
 /** A plain key is its text, whatever YAML takes it for: `404: …`, `on: …`. */
 const textOf = ({ type, source, value }: Scalar): string =>

@@ -5,7 +5,7 @@ import type { JsonValue } from '../domain/check.ts';
 import { type Complain, canonicalise } from './canonical.ts';
 import type { Place, Problem } from './diagnostics.ts';
 import { readYaml } from './repair.ts';
-import { type Path, placeOfKey, placeOfValue, plainValue } from './values.ts';
+import { type Path, Places, plainValue } from './values.ts';
 
 export interface YamlTree {
   /** Null when the text is not YAML, or has nothing but comments. */
@@ -43,11 +43,12 @@ const tree = (text: string): YamlTree => {
   };
   const document = canonicalise(reading, complain);
   const root = document?.contents;
+  const places = new Places(root);
   return {
     document,
     value: root ? plainValue(root, onceEach(complain)) : null,
     problems,
-    placeOf: (path, atKey) => placeOf((atKey ? placeOfKey : placeOfValue)(root, path)),
+    placeOf: (path, atKey) => placeOf(atKey ? places.ofKey(path) : places.ofValue(path)),
   };
 };
 

@@ -14,6 +14,8 @@ export interface Caller {
   readonly authorization: string | undefined;
   /** The route needs no token. */
   readonly open: boolean;
+  /** Too many wrong tokens came from its address. */
+  readonly blocked: boolean;
 }
 
 /** Null lets the caller in. `token` is null where none is set, which is possible on loopback only. */
@@ -22,9 +24,10 @@ export function refusalOf(caller: Caller, token: string | null): RouteReply | nu
     return problem(403, 'host_refused', 'this address answers to localhost only');
   if (caller.method !== 'GET' && caller.method !== 'HEAD' && isForeign(caller))
     return problem(403, 'origin_refused', 'a page of another origin may not do this');
-  if (token !== null && !caller.open && !isBearer(caller.authorization, token))
-    return problem(401, 'unauthorized', 'a bearer token is needed');
-  return null;
+  if (token === null || caller.open) return null;
+  if (caller.blocked) return problem(429, 'too_many_attempts', 'wrong tokens; wait a minute');
+  if (isBearer(caller.authorization, token)) return null;
+  return problem(401, 'unauthorized', 'a bearer token is needed');
 }
 
 const hostname = (host: string | undefined): string =>

@@ -35,13 +35,17 @@ export function parseListen(text: string): ListenAddress {
 /** Throws WCH_SETTINGS where other machines could speak to this process unasked and unheard. */
 export function refuseExposed(
   listen: ListenAddress,
-  protection: { readonly tls?: TlsFiles | undefined; readonly token?: string | undefined },
+  { tls, token }: { readonly tls?: TlsFiles | undefined; readonly token?: string | undefined },
 ): void {
   if (isLoopback(listen.host)) return;
-  if (protection.tls !== undefined && protection.token !== undefined) return;
+  const missing = [
+    ...(tls === undefined ? ['listen_tls'] : []),
+    ...(token === undefined ? ['listen_token'] : []),
+  ];
+  if (missing.length === 0) return;
   throw new WatcherError(
     'WCH_SETTINGS',
-    `listen: ${formatAddress(listen)} is reachable from other machines, which needs TLS and a token; without both watcher listens on loopback only`,
+    `listen: ${formatAddress(listen)} is reachable from other machines, which needs TLS and a token; set ${missing.join(' and ')}, or listen on loopback`,
   );
 }
 

@@ -1,23 +1,26 @@
 /** The one listener of a process: routes of the roles → **server**. The only importer of fastify. */
 
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { WatcherError } from '../domain/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { refusalOf } from './guard.ts';
 import { formatAddress, type ListenAddress, refuseExposed, type TlsFiles } from './listen.ts';
 import { problem, type Route, type RouteReply } from './route.ts';
+import { WrongTokens } from './wrong-tokens.ts';
 
 export interface HttpServerOptions {
   /** With a port that is taken, the next free one of the 20 above it. */
   readonly listen: ListenAddress;
   readonly routes: readonly Route[];
   readonly log: Log;
-  readonly tls?: TlsFiles;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly tls?: TlsFiles | undefined;
   /** Bearer token that every route but the open ones asks for. */
-  readonly token?: string;
+  readonly token?: string | undefined;
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -56,18 +59,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-async function build({ routes, log, tls, token }: HttpServerOptions): Promise<FastifyInstance> {
+async function build(options: HttpServerOptions): Promise<FastifyInstance> {
+  const { routes, log, tls } = options;
   const { fastify } = await import('fastify');
   const app = fastify({
     bodyLimit: BODY_BYTES,
     forceCloseConnections: true,
     serverFactory: (handler) =>
-      tls === undefined
-        ? createHttpServer(TIMEOUTS, handler)
-        : createHttpsServer({ ...TIMEOUTS, ...tls }, handler),
+      tls === undefined ? createHttpServer(TIMEOUTS, handler) : withTls(tls, handler),
   });
   app.server.maxConnections = CONNECTIONS;
-  guard(app, routes, token ?? null);
+  guard(app, options);
   answerErrors(app, log);
   for (const route of routes) {
     app.route<{ Querystring: Record<string, string> }>({
@@ -79,14 +81,32 @@ async function build({ routes, log, tls, token }: HttpServerOptions): Promise<Fa
   return app;
 }
 
-function guard(app: FastifyInstance, routes: readonly Route[], token: string | null): void {
+/** OpenSSL says what is wrong with a file, though not with which of the two. */
+const withTls = (tls: TlsFiles, handler: RequestListener) => {
+  try {
+    return createHttpsServer({ ...TIMEOUTS, ...tls }, handler);
+  } catch (cause) {
+    const message = 'listen_tls: cert and key cannot be used';
+    throw new WatcherError('WCH_SETTINGS', message, { cause });
+  }
+};
+
+function guard(app: FastifyInstance, { routes, clock, token = null }: HttpServerOptions): void {
   const open = new Set(routes.filter((route) => route.open).map((route) => route.path));
-  app.addHook('onRequest', async ({ method, headers, routeOptions }, reply) => {
+  const wrongTokens = new WrongTokens(clock);
+  app.addHook('onRequest', async ({ method, headers, routeOptions, ip }, reply) => {
     reply.headers(HEADERS);
     const { host, origin, authorization } = headers;
     const isOpen = open.has(routeOptions.url ?? '');
-    const refusal = refusalOf({ method, host, origin, authorization, open: isOpen }, token);
-    return refusal === null ? undefined : send(reply, refusal);
+    const blocked = wrongTokens.blocks(ip);
+    const refusal = refusalOf(
+      { method, host, origin, authorization, open: isOpen, blocked },
+      token,
+    );
+    if (refusal === null) return undefined;
+    // Who sends none does not guess.
+    if (refusal.status === 401 && authorization !== undefined) wrongTokens.count(ip);
+    return send(reply, refusal);
   });
 }
 

@@ -40,6 +40,8 @@ export class Dial {
   phase: 'dns' | 'connect' | 'tls' = 'dns';
   /** Ms since the epoch. */
   certificateExpiresAt: number | undefined;
+  /** The first error of the socket after it was handed over: what follows from it hides it. */
+  lateError: Error | null = null;
   readonly #context: DialContext;
   readonly #options: DialOptions;
   #phaseAt: number;
@@ -133,7 +135,8 @@ export class Dial {
     // Stays on for the socket's whole life: an error after the run is over must find a listener.
     socket.on('error', (error) => {
       if (this.#socket !== socket) return;
-      if (this.phase === 'tls') this.#fail(handshakeProblem(error));
+      if (this.#done) this.lateError ??= error;
+      else if (this.phase === 'tls') this.#fail(handshakeProblem(error));
       else this.#tryAnother(connectProblem(error, address, port));
     });
   }

@@ -159,7 +159,7 @@ export class Exchange implements Dispatcher.DispatchHandler, SlotHolder {
 
   onResponseError(_: unknown, error: Error): void {
     if (this.#done) return;
-    this.#fail(exchangeProblem(error, this.#progress));
+    this.#fail(exchangeProblem(this.#dial?.lateError ?? error, this.#progress));
   }
 
   get #progress(): Progress {

@@ -42,18 +42,16 @@ const TIMEOUTS: Readonly<Record<Phase, readonly [ReasonCode, string]>> = {
   body: ['timeout_body', 'no end of the body'],
 };
 
-/** What can follow from our own event loop standing still: we asked, read or acknowledged too late. */
+/** What can follow from our own event loop standing still: we asked, read or answered too late. */
 const CAN_BE_OURS: ReadonlySet<ReasonCode> = new Set([
   'timeout_connect',
-  'timeout_tls',
-  'timeout_first_byte',
-  'timeout_body',
   'closed',
   'reset',
   'truncated',
   'checker_resolver',
 ]);
 
+/** For problems that come before the deadline. */
 export const canBeOurs = (code: ReasonCode): boolean => CAN_BE_OURS.has(code);
 
 const codeOf = (error: Error): string =>

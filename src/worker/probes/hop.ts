@@ -60,7 +60,9 @@ export const nextHop = (
   connectTo: ConnectTo,
 ): Hop | Problem => {
   const base = `${from.target.secure ? 'https' : 'http'}://${from.target.hostHeader}`;
-  const target = targetOf(location, connectTo, base + from.target.path);
+  // Header values come as Latin-1; who puts other letters into a location writes UTF-8.
+  const text = Buffer.from(location, 'latin1').toString();
+  const target = targetOf(text, connectTo, base + from.target.path);
   if (isProblem(target)) return redirectRefused(target.detail);
   const isForeign = from.isForeign || target.origin !== from.target.origin;
   const method = methodAfter(from.method, statusCode);

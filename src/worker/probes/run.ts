@@ -31,8 +31,11 @@ export interface RunContext extends DialContext {
   readonly onMetClosed: () => void;
 }
 
-/** A share of the timeout that a stall may take before a deadline is no longer the target's fault. */
+/** What stalls may take of a timeout before running into it is no longer the target's fault. */
 const STALL_SHARE = 0.1;
+const MOST_STALL_MS = 1_000;
+/** No target gives up on a connection, nor a resolver on a question, in less. */
+const PATIENCE_MS = 200;
 
 /** Methods that may be sent twice. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -54,7 +57,7 @@ export class Run implements ExchangeOwner {
   #endedAt = 0;
   #redirects = 0;
   #retried = false;
-  #isLate = false;
+  #stalledMs = 0;
   #isStarting = false;
   #isSettled = false;
   #isAborted = false;
@@ -96,7 +99,7 @@ export class Run implements ExchangeOwner {
     if (this.#isSettled) return;
     const { clock } = this.#context;
     const now = clock.monotonicMs();
-    const { code, detail } = this.#whoseFault(problem, now);
+    const { code, detail } = problem;
     const expiresAt = this.#exchange?.certificateExpiresAt;
     this.#exchange?.addPhases(this.#phases, now);
     this.#dropExchange();
@@ -115,6 +118,11 @@ export class Run implements ExchangeOwner {
   onProblem(exchange: Exchange, problem: Problem): void {
     if (this.#isSettled) return;
     if (this.#mayRetry(exchange, problem)) return this.#retry(exchange);
+    if (canBeOurs(problem.code)) {
+      const now = this.#context.clock.monotonicMs();
+      const stalledMs = this.#context.watch.stalledSince(this.#stallMark, now);
+      if (stalledMs > PATIENCE_MS) return this.fail(blocked(problem, stalledMs));
+    }
     const isRefusedRedirect = this.#redirects > 0 && problem.code === 'address_refused';
     this.fail(isRefusedRedirect ? redirectRefused(problem.detail) : problem);
   }
@@ -238,30 +246,22 @@ export class Run implements ExchangeOwner {
 
   readonly #onDeadline = (): void => {
     const now = this.#context.clock.monotonicMs();
-    this.#isLate = now - this.#deadlineAt > STALL_MS;
+    // Time after the deadline is a gift: being busy with a thousand others that expired is no stall.
+    const judgedAt = Math.min(now, this.#deadlineAt);
+    this.#stalledMs = this.#context.watch.stalledSince(this.#stallMark, judgedAt);
     // After a stall the sockets may hold the answer already: they get a turn before the judgement.
-    if (this.#context.watch.stalledSince(this.#stallMark, now) === 0) this.#onTimeout();
+    if (this.#stalledMs === 0) this.#onTimeout();
     else setImmediate(this.#onTimeout);
   };
 
   readonly #onTimeout = (): void => {
-    if (this.#isSettled) return;
     // Without an exchange the answer is here in time; what is left to do is ours.
-    if (this.#exchange === null) return;
-    this.fail(timeoutProblem(this.#exchange.phase, this.#prepared.request.timeoutMs));
-  };
-
-  /** Nothing that our own standing still can have caused is blamed on the target. */
-  #whoseFault(problem: Problem, now: number): Problem {
-    if (!canBeOurs(problem.code)) return problem;
+    if (this.#isSettled || this.#exchange === null) return;
     const { timeoutMs } = this.#prepared.request;
-    const stalledMs = this.#context.watch.stalledSince(this.#stallMark, now);
-    const isTimeout = now >= this.#deadlineAt && !this.#isLate;
-    const allowedMs = isTimeout ? Math.max(STALL_MS, timeoutMs * STALL_SHARE) : STALL_MS;
-    if (stalledMs <= allowedMs) return problem;
-    const detail = `the event loop stood still for ${Math.round(stalledMs)} ms: ${problem.detail}`;
-    return { code: 'checker_blocked', detail };
-  }
+    const problem = timeoutProblem(this.#exchange.phase, timeoutMs);
+    const allowedMs = Math.min(Math.max(STALL_MS, timeoutMs * STALL_SHARE), MOST_STALL_MS);
+    this.fail(this.#stalledMs > allowedMs ? blocked(problem, this.#stalledMs) : problem);
+  };
 
   #settle(observation: Observation): void {
     this.#end();
@@ -278,3 +278,9 @@ export class Run implements ExchangeOwner {
     this.#context.watch.leave();
   }
 }
+
+/** A failure that our own standing still can have caused is not blamed on the target. */
+const blocked = ({ detail }: Problem, stalledMs: number): Problem => ({
+  code: 'checker_blocked',
+  detail: `the event loop stood still for ${Math.round(stalledMs)} ms: ${detail}`,
+});

@@ -1,15 +1,12 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import {
-  addRunOptions,
-  configDir,
-  type RunFlags,
-  targetsOf,
-} from '../../../src/cli/run-options.ts';
+import { register } from '../../../src/cli/run.ts';
+import { addRunOptions, settingTexts, targetsOf } from '../../../src/cli/run-options.ts';
+import type { SettingTexts } from '../../../src/shared/config/settings-table.ts';
 
-const flagsOf = (...args: readonly string[]): RunFlags => {
-  const command = addRunOptions(new Command().exitOverride().configureOutput({ writeErr() {} }));
-  return command.parse(args, { from: 'user' }).opts<RunFlags>();
+const textsOf = (...args: readonly string[]): SettingTexts => {
+  const command = addRunOptions(new Command(), ['listen_tls.cert', 'run_at_start']);
+  return settingTexts(command.parse(args, { from: 'user' }).opts());
 };
 
 describe('what a command is to check', () => {
@@ -25,33 +22,34 @@ describe('what a command is to check', () => {
   });
 });
 
-describe('the folder of the checks', () => {
-  const both = { WATCHER_CONFIG: 'new', CONFIG_FILE_DIR: 'old' };
-
-  it.each([
-    [['--config', 'flag'], both, 'flag'],
-    [[], both, 'new'],
-    [[], { CONFIG_FILE_DIR: 'old' }, 'old'],
-    [[], {}, undefined],
-  ])('with %j and %j is %s', (args, env, dir) => {
-    expect(configDir(flagsOf(...args), env)).toBe(dir);
+describe('the flags for settings', () => {
+  it('say nothing where they do not stand, so that other sources count', () => {
+    expect(textsOf()).toEqual({});
   });
-});
 
-describe('a flag', () => {
-  it('may be repeated where it says so', () => {
+  it('say what stands there, unjudged', () => {
+    const args = ['--config', 'a', '--concurrency', '0', '--dns', 'own', '--log-level', 'loud'];
+    const nested = ['--listen-tls-cert', 'b.pem', '--run-at-start', 'false'];
+    expect(textsOf(...args, ...nested)).toEqual({
+      config: 'a',
+      concurrency: '0',
+      dns: 'own',
+      log_level: 'loud',
+      'listen_tls.cert': 'b.pem',
+      run_at_start: 'false',
+    });
+  });
+
+  it('may be repeated where that makes a list', () => {
     const rules = ['a:1:b:2', 'c:3:d:4'];
-    const flags = flagsOf('--connect-to', 'a:1:b:2', '--connect-to', 'c:3:d:4');
-    expect(flags.connectTo).toEqual(rules);
-    expect(flagsOf().connectTo).toEqual([]);
+    const texts = textsOf('--connect-to', 'a:1:b:2', '--connect-to', 'c:3:d:4');
+    expect(texts).toEqual({ connect_to: rules });
   });
 
-  it.each(['0', '-1', '1.5', 'many', '1000000'])('--concurrency %s is refused', (value) => {
-    expect(() => flagsOf('--concurrency', value)).toThrow(/whole number/);
-  });
-
-  it('--log-level takes the levels that there are', () => {
-    expect(flagsOf('--log-level', 'debug').logLevel).toBe('debug');
-    expect(() => flagsOf('--log-level', 'loud')).toThrow(/Allowed choices/);
+  it('want a value each', () => {
+    const program = new Command();
+    register(program);
+    const options = program.commands.flatMap((command) => command.options);
+    expect(options.filter(({ optional }) => optional)).toEqual([]);
   });
 });

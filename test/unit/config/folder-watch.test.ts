@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await watching.close();
+  await watching[Symbol.asyncDispose]();
   await rm(root, { recursive: true });
 });
 
@@ -92,7 +92,7 @@ describe('watching a folder', () => {
     const clock = new ManualClock();
     let looks = 0;
     watching = watchFolder(dir, { clock, onChange: () => looks++ });
-    await watching.close();
+    await watching[Symbol.asyncDispose]();
     await clock.advance(120_000);
     expect(looks).toBe(0);
   });

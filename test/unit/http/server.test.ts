@@ -5,7 +5,9 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Route } from '../../../src/shared/http/route.ts';
 import { type HttpServer, startHttpServer } from '../../../src/shared/http/server.ts';
+import { type Clock, systemClock } from '../../../src/shared/runtime/clock.ts';
 import { type Log, silentLog } from '../../../src/shared/runtime/log.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/open', open: true, handle: () => ({ body: 'hello' }) },
@@ -23,6 +25,7 @@ interface Call {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  readonly localAddress?: string;
 }
 
 interface Reply {
@@ -37,11 +40,16 @@ const call = async (server: HttpServer, { path, body, ...options }: Call): Promi
   return { status: response.statusCode, headers: response.headers, body: await text(response) };
 };
 
-const begin = (
-  options: { readonly token?: string; readonly log?: Log; readonly port?: number } = {},
-) => {
-  const { port = 0, log = silentLog, ...rest } = options;
-  return startHttpServer({ listen: { host: '127.0.0.1', port }, routes: ROUTES, log, ...rest });
+interface Begin {
+  readonly token?: string;
+  readonly log?: Log;
+  readonly port?: number;
+  readonly clock?: Clock;
+}
+
+const begin = ({ port = 0, log = silentLog, clock = systemClock, ...rest }: Begin = {}) => {
+  const listen = { host: '127.0.0.1', port };
+  return startHttpServer({ listen, routes: ROUTES, log, clock, ...rest });
 };
 
 describe('the HTTP server', () => {
@@ -185,6 +193,28 @@ describe('a server with a token', () => {
     expect((await call(server, { path: '/echo', headers })).status).toBe(203);
   });
 
+  it('answers nobody at an address from which ten wrong tokens came, for a minute', async () => {
+    const clock = new ManualClock();
+    await using server = await begin({ token: 'token', clock });
+    const status = async (authorization: string, localAddress = '127.0.0.1') => {
+      const headers = { authorization };
+      return (await call(server, { path: '/echo', headers, localAddress })).status;
+    };
+    for (let n = 0; n < 10; n++) expect(await status(`Bearer ${n}`)).toBe(401);
+    expect(await status('Bearer token')).toBe(429);
+    expect(await status('Bearer token', '127.0.0.2')).toBe(203);
+    expect((await call(server, { path: '/open' })).status).toBe(200);
+    await clock.advance(59_999);
+    expect(await status('Bearer token')).toBe(429);
+    await clock.advance(1);
+    expect(await status('Bearer token')).toBe(203);
+  });
+
+  it('does not take a caller without a token for one who guesses', async () => {
+    await using server = await begin({ token: 'token' });
+    for (let n = 0; n < 11; n++) expect((await call(server, { path: '/echo' })).status).toBe(401);
+  });
+
   it('says up or down to anyone', async () => {
     await using server = await begin({ token: 'token' });
     expect((await call(server, { path: '/open' })).status).toBe(200);
@@ -197,6 +227,7 @@ describe('an address that cannot be listened on', () => {
       listen: { host: '0.0.0.0', port: 0 },
       routes: ROUTES,
       log: silentLog,
+      clock: systemClock,
     });
     await expect(starting).rejects.toMatchObject({ code: 'WCH_SETTINGS' });
   });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HttpProbe } from '../../../src/worker/probes/http.ts';
+import { standStill, startDistantTarget } from '../../support/distant-target.ts';
 import {
   type HttpTarget,
   keepingWith,
@@ -83,16 +84,20 @@ describe('a kept connection', () => {
     expect([gist(second), target.connections(), probe.metClosed()]).toEqual(['200 fine', 2, 0]);
   });
 
-  it('is replaced when its end arrives just before the request would go out', async () => {
-    await using target = await startHttpTarget((received) => {
-      fine(received);
-      received.socket.end();
+  it('is replaced for any method when the request cannot have gone out on it', async () => {
+    await using target = await startDistantTarget({
+      kind: 'answers',
+      afterMs: 0,
+      closesAfterMs: 10,
     });
-    await again(target);
-    // Started before the event loop could see the end: the request never left on the old connection.
-    const second = await again(target, { method: 'POST', body: 'x' });
-    expect(gist(second)).toBe('200 fine');
-    expect(target.requests()).toHaveLength(2);
+    const key = `${target.at}/`;
+    await observe(probe, key, { connection: 'reuse' });
+    // The end comes while nobody looks, and is seen only when the next run wants the connection.
+    await new Promise((resolve) => setImmediate(resolve));
+    standStill(200);
+    const second = await observe(probe, key, { connection: 'reuse', method: 'POST', body: 'x' });
+    expect(second).toMatchObject({ kind: 'answer', retried: true });
+    expect(probe.metClosed()).toBe(1);
   });
 
   it('is not replaced a second time', async () => {

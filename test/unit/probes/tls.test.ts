@@ -39,7 +39,7 @@ const fine = closingWith(response('fine'));
 
 const observeTls = async (served: TlsOptions, settings: TlsSettings, host = 'localhost') => {
   await using target = await startHttpTarget(fine, { tls: served });
-  return observe(probe, `${host}:${target.port}/`, { scheme: 'https', tls: settings });
+  return await observe(probe, `${host}:${target.port}/`, { scheme: 'https', tls: settings });
 };
 
 const pair = ({ cert, key }: { cert: string; key: string }): TlsOptions => ({ cert, key });

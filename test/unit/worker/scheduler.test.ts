@@ -232,6 +232,7 @@ describe('Scheduler', () => {
   it('gives a new check a history of its own', async () => {
     worker.scheduler.hold(aJobset([aCheck('old/', everySecond)]));
     await worker.clock.advance(3_500);
+    worker.scheduler.hold(aJobset([]));
     worker.scheduler.hold(aJobset([aCheck('new/')]));
     const slot = worker.table.slotOf(aCheck('new/').id) as number;
     expect(worker.table.lateness.quantiles(slot)).toBeNull();
