@@ -37,9 +37,7 @@ export class CheckViews implements StatusSource {
   }
 
   summary(): Record<CheckStatus, number> {
-    const counts = { ok: 0, warning: 0, critical: 0, unknown: 0, pending: 0 };
-    for (const slot of this.#table.slots()) counts[this.#table.status(slot)]++;
-    return counts;
+    return this.#table.countByStatus();
   }
 
   #view(slot: number): CheckView {

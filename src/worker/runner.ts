@@ -118,9 +118,12 @@ export class Runner {
     }
   }
 
-  /** Slots among those given whose run is in flight. */
-  running(slots: Iterable<number>): number[] {
-    return [...slots].filter((slot) => this.#bySlot.get(slot)?.abort);
+  /** Ends a run at start in favour of a tick, which it must not cost. False when there is none. */
+  giveWay(slot: number): boolean {
+    const run = this.#bySlot.get(slot);
+    if (!run || run.scheduled) return false;
+    if (!this.withdraw(slot)) this.abort([slot]);
+    return true;
   }
 
   /** Resolves when no run of these slots is in flight. */

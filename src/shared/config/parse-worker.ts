@@ -17,6 +17,6 @@ const answerTo = ({
 };
 
 // On Linux a priority is one thread's own: checks that run meanwhile go first.
-if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 parentPort?.on('message', (request: ParseRequest) => parentPort?.postMessage(answerTo(request)));

@@ -91,7 +91,7 @@ const withTls = (tls: TlsFiles, handler: RequestListener) => {
   }
 };
 
-function guard(app: FastifyInstance, { routes, clock, token = null }: HttpServerOptions): void {
+function guard(app: FastifyInstance, { routes, clock, token }: HttpServerOptions): void {
   const open = new Set(routes.filter((route) => route.open).map((route) => route.path));
   const wrongTokens = new WrongTokens(clock);
   app.addHook('onRequest', async ({ method, headers, routeOptions, ip }, reply) => {
@@ -99,10 +99,8 @@ function guard(app: FastifyInstance, { routes, clock, token = null }: HttpServer
     const { host, origin, authorization } = headers;
     const isOpen = open.has(routeOptions.url ?? '');
     const blocked = wrongTokens.blocks(ip);
-    const refusal = refusalOf(
-      { method, host, origin, authorization, open: isOpen, blocked },
-      token,
-    );
+    const caller = { method, host, origin, authorization, open: isOpen, blocked };
+    const refusal = refusalOf(caller, token ?? null);
     if (refusal === null) return undefined;
     // Who sends none does not guess.
     if (refusal.status === 401 && authorization !== undefined) wrongTokens.count(ip);

@@ -219,6 +219,32 @@ describe('Scheduler', () => {
     expect(worker.tally.run).toBe(200);
   });
 
+  it('gives the runs at start of a large folder a steady pace, and none where a tick comes first', async () => {
+    worker = aWorker({ runAtStart: true, total: 10_000 });
+    const spread = aSpec({ schedule: { splayMs: MINUTE } });
+    for (let set = 0; set < 200; set++) {
+      const checks = Array.from({ length: 100 }, (_, n) => aCheck(`host-${set}-${n}/`, spread));
+      worker.scheduler.hold(aJobset(checks, { id: `set-${set}` }));
+    }
+    await worker.clock.advance(10 * SECOND);
+    expect(worker.tally.unscheduled).toBeLessThanOrEqual(2_000);
+    expect(worker.tally.unscheduled).toBeGreaterThan(1_500);
+    await worker.clock.advance(2 * MINUTE);
+    expect(worker.tally.unscheduled).toBeLessThan(8_000);
+    expect(worker.tally.skippedTotal).toBe(0);
+  });
+
+  it('ends a run at start that is still going on when the first tick comes', async () => {
+    worker = aWorker({ runAtStart: true });
+    worker.probe.script = () => ({ afterMs: 900, observation: anAnswer() });
+    await worker.clock.advance(500);
+    worker.scheduler.hold(aJobset([aCheck('a/', everySecond)]));
+    await worker.clock.advance(10 * SECOND);
+    expect(worker.tally.skippedTotal).toBe(0);
+    expect(worker.results.every(({ unscheduled }) => !unscheduled)).toBe(true);
+    expectConserved();
+  });
+
   it('keeps the run at start of a check that a reload finds before it', async () => {
     worker = aWorker({ runAtStart: true });
     const hourly = aSpec({ schedule: { cron: '0 * * * *' } });
