@@ -90,7 +90,7 @@ export class Places<Run extends Placed> {
 
 /** First in, first out, with O(1) shift: an array and the index of its head. */
 class Fifo<T> {
-  #items: T[] = [];
+  #items: (T | undefined)[] = [];
   #head = 0;
 
   get empty(): boolean {
@@ -103,7 +103,8 @@ class Fifo<T> {
 
   shift(): T | undefined {
     if (this.empty) return undefined;
-    const item = this.#items[this.#head++];
+    const item = this.#items[this.#head];
+    this.#items[this.#head++] = undefined;
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

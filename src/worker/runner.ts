@@ -48,7 +48,11 @@ interface Run {
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #places: Places<Run>;
-  readonly #bySlot = new Map<number, Run>();
+  /**
+   * An array, not a Map: a Map that has been rehashed in the old generation keeps the runs of its
+   * dead tables alive through every scavenge, and they fill the heap.
+   */
+  readonly #bySlot: (Run | null)[] = [];
   readonly #witness = new NetworkWitness();
   readonly #watchers = new Set<() => void>();
 
@@ -81,7 +85,8 @@ export class Runner {
       abort: null,
       discarded: false,
     };
-    this.#bySlot.set(slot, run);
+    while (this.#bySlot.length <= slot) this.#bySlot.push(null);
+    this.#bySlot[slot] = run;
     table.phase[slot] = WAITING;
     if (scheduled) tally.pending++;
     if (this.#places.enter(run)) this.#begin(run);
@@ -89,7 +94,7 @@ export class Runner {
 
   /** Takes a waiting run out; a running one goes on. True when the slot is idle afterwards. */
   withdraw(slot: number): boolean {
-    const run = this.#bySlot.get(slot);
+    const run = this.#bySlot[slot];
     if (!run) return true;
     if (run.abort) return false;
     this.#places.withdraw(run);
@@ -103,14 +108,14 @@ export class Runner {
       this.#options.table.free(slot);
       return;
     }
-    const run = this.#bySlot.get(slot);
+    const run = this.#bySlot[slot];
     if (run) run.discarded = true;
   }
 
   /** Ends runs without a result, and without waiting for the target. */
   abort(slots: Iterable<number>): void {
     for (const slot of slots) {
-      const run = this.#bySlot.get(slot);
+      const run = this.#bySlot[slot];
       if (!run?.abort) continue;
       run.abort();
       this.#forget(run);
@@ -120,7 +125,7 @@ export class Runner {
 
   /** Ends a run at start in favour of a tick, which it must not cost. False when there is none. */
   giveWay(slot: number): boolean {
-    const run = this.#bySlot.get(slot);
+    const run = this.#bySlot[slot];
     if (!run || run.scheduled) return false;
     if (!this.withdraw(slot)) this.abort([slot]);
     return true;
@@ -130,7 +135,7 @@ export class Runner {
   quiet(slots: readonly number[]): Promise<void> {
     return new Promise((resolve) => {
       const look = () => {
-        if (slots.some((slot) => this.#bySlot.has(slot))) return;
+        if (slots.some((slot) => this.#bySlot[slot])) return;
         this.#watchers.delete(look);
         resolve();
       };
@@ -237,7 +242,7 @@ export class Runner {
   /** The run has ended with a result. */
   #settle(run: Run): void {
     const { table, tally } = this.#options;
-    this.#bySlot.delete(run.slot);
+    this.#bySlot[run.slot] = null;
     table.phase[run.slot] = IDLE;
     if (run.scheduled) {
       tally.pending--;
@@ -248,7 +253,7 @@ export class Runner {
   /** The run ends without a result; its tick is accounted for all the same. */
   #forget(run: Run): void {
     const { table, tally } = this.#options;
-    this.#bySlot.delete(run.slot);
+    this.#bySlot[run.slot] = null;
     table.phase[run.slot] = IDLE;
     if (!run.scheduled) return;
     tally.pending--;
