@@ -1,6 +1,7 @@
 /** One `watcher once`: the app without a listener, until every check has its first result. */
 
 import { startApp } from '../app.ts';
+import type { SettingTexts } from '../shared/config/settings-table.ts';
 import type { Catalogue } from '../shared/domain/catalogue.ts';
 import { WatcherError } from '../shared/domain/errors.ts';
 import type { Result } from '../shared/domain/result.ts';
@@ -14,13 +15,20 @@ import { appOptions, openSession } from './session.ts';
 import { refuseUnknown } from './sources.ts';
 import { renderTable } from './table.ts';
 
-export async function onceSession(args: readonly string[], flags: RunFlags): Promise<number> {
+export interface Once {
+  readonly args: readonly string[];
+  readonly flags: RunFlags;
+  readonly defaults: SettingTexts;
+}
+
+/** The exit code. */
+export async function onceSession({ args, flags, defaults }: Once): Promise<number> {
   const { stdout, stderr } = process;
   const targets = targetsOf(args);
   const firsts = new FirstResults((result) => {
     if (flags.json) stdout.write(jsonLine(result));
   });
-  const session = await openSession({ flags, defaults: { log_level: 'warn' }, stderr });
+  const session = await openSession({ flags, defaults, stderr });
   const options = appOptions({ session, targets, sink: firsts });
   await using app = await startApp({ ...options, listen: null, runAtStart: true });
   refuseUnknown(app.catalogue, targets);

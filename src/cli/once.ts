@@ -3,6 +3,9 @@
 import type { Command } from 'commander';
 import { addRunOptions, type RunFlags } from './run-options.ts';
 
+/** Its results are what it has to say. */
+const DEFAULTS = { log_level: 'warn' };
+
 const HELP = `
 Examples:
   $ watcher once                            the checks of configs/*.yml
@@ -16,13 +19,13 @@ export const register = (program: Command): void => {
     .command('once')
     .description('run each check one time and tell how it went')
     .argument('[url|check...]', 'URLs, or keys of checks of the folder (default: all of it)');
-  addRunOptions(command)
+  addRunOptions(command, { defaults: DEFAULTS })
     .option('--json', 'print a JSON line for each result, as it comes')
     .addHelpText('after', HELP)
     .action(once);
 };
 
-async function once(targets: readonly string[], flags: RunFlags): Promise<void> {
+async function once(args: readonly string[], flags: RunFlags): Promise<void> {
   const { onceSession } = await import('./once-session.ts');
-  process.exitCode = await onceSession(targets, flags);
+  process.exitCode = await onceSession({ args, flags, defaults: DEFAULTS });
 }

@@ -19,15 +19,25 @@ export interface RunFlags {
 
 const SHARED: readonly SettingName[] = ['config', 'concurrency', 'dns', 'connect_to', 'log_level'];
 
-export const addRunOptions = (command: Command, more: readonly SettingName[] = []): Command => {
+interface RunOptions {
+  readonly more?: readonly SettingName[];
+  /** Where the command has other defaults than the table of settings. */
+  readonly defaults?: SettingTexts;
+}
+
+export const addRunOptions = (
+  command: Command,
+  { more = [], defaults = {} }: RunOptions = {},
+): Command => {
   command.option('--settings <file>', 'settings (default: watcher.yml, where there is one)');
-  for (const name of [...SHARED, ...more]) command.addOption(optionOf(name));
+  for (const name of [...SHARED, ...more])
+    command.addOption(optionOf(name, defaults[name] ?? SETTINGS[name].default));
   return command;
 };
 
 /** Without commander's defaults: what a flag does not say, the environment or the file may. */
-const optionOf = (name: SettingName): Option => {
-  const { about, takes, default: value } = SETTINGS[name];
+const optionOf = (name: SettingName, value: unknown): Option => {
+  const { about, takes } = SETTINGS[name];
   const usual = value === null ? '' : ` (default: ${value})`;
   const option = new Option(`${flagOf(name)} <${takes}>`, `${about}${usual}`);
   if (name !== 'connect_to') return option;

@@ -35,7 +35,7 @@ export const register = (program: Command): void => {
     .command('run')
     .description('run checks in this one process')
     .argument('[url|check...]', 'URLs, or keys of checks of the folder (default: all of it)');
-  addRunOptions(command, OWN_SETTINGS)
+  addRunOptions(command, { more: OWN_SETTINGS })
     .option('--json', 'print results as JSON lines, on a terminal too')
     .option('--no-table', 'the same')
     .option('--for <duration>', 'stop after that long: 30s, 5m')

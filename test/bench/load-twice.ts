@@ -4,7 +4,7 @@ import { FolderLoader } from '../../src/shared/config/folder.ts';
 import { childOptions } from './measured-window.ts';
 
 const { folder } = childOptions<{ readonly folder: string }>();
-using loader = new FolderLoader(folder);
+const loader = new FolderLoader(folder);
 const first = await loader.load();
 const began = performance.now();
 const second = await loader.load();

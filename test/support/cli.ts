@@ -1,10 +1,20 @@
 /** Commands of `watcher` as processes of their own, from the sources. */
 
+import { SETTING_NAMES, variableOf } from '../../src/shared/config/settings-table.ts';
 import { type RunningProcess, type StartOptions, startProcess } from './processes.ts';
 import { SOURCE_COMMAND } from './watcher-process.ts';
 
 /** What the shell that runs the tests has set must not decide what they see. */
-const FORGOTTEN = ['NO_COLOR', 'FORCE_COLOR', 'WATCHER_ADDRESS', 'WATCHER_TOKEN', 'LOG_DIR'];
+const FORGOTTEN = [
+  'NO_COLOR',
+  'FORCE_COLOR',
+  'LOG_DIR',
+  'CONFIG_FILE_DIR',
+  'WATCHER_ADDRESS',
+  'WATCHER_TOKEN',
+  'WATCHER_SETTINGS',
+  ...SETTING_NAMES.map(variableOf),
+];
 
 export const startCommand = (
   args: readonly string[],

@@ -23,6 +23,8 @@ export interface HttpTargetOptions {
   /** Called for each connection before any byte is read. */
   readonly onConnection?: (socket: Socket) => void;
   readonly address?: string;
+  /** Default: a free one. */
+  readonly port?: number;
 }
 
 export interface HttpTarget extends AsyncDisposable {
@@ -61,7 +63,7 @@ export const keepingWith =
 
 export async function startHttpTarget(
   script: Script,
-  { tls, onConnection, address = '127.0.0.1' }: HttpTargetOptions = {},
+  { tls, onConnection, address = '127.0.0.1', port: wanted = 0 }: HttpTargetOptions = {},
 ): Promise<HttpTarget> {
   const sockets = new Set<Socket>();
   const requests: string[] = [];
@@ -95,7 +97,7 @@ export async function startHttpTarget(
 
   const server: Server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
   server.on('connection', track);
-  server.listen(0, address);
+  server.listen(wanted, address);
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   return {

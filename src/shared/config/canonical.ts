@@ -65,7 +65,7 @@ const isNothing = (node: unknown): boolean => !node || (isScalar(node) && node.v
 export const offsetOf = (node: unknown): number => (node as Node | null)?.range?.[0] ?? 0;
 
 /** For messages: "a list", "text", "a number" … */
-export const kindOf = (node: unknown): string => {
+const kindOf = (node: unknown): string => {
   if (isMap(node)) return 'a map';
   if (isSeq(node)) return 'a list';
   const value = isScalar(node) ? node.value : node;
@@ -102,8 +102,8 @@ class CanonicalForm {
 
   /** A value that was taken out of its line must not be lost without a word. */
   refuseLostHeads(): void {
-    for (const [offset, text] of this.#heads) {
-      const message = `"${text}" stands where the keys below it do not fit`;
+    for (const offset of this.#heads.keys()) {
+      const message = 'what stands below this value is not a map that it could belong to';
       this.#complain({ code: 'E401', offset, message });
     }
   }

@@ -1,7 +1,6 @@
 /** zod's issues → **problems** in the words of a check file, with the nearest known key. */
 
 import type { z } from 'zod';
-import { kindOf } from './canonical.ts';
 import type { Code } from './diagnostics.ts';
 import type { Path } from './values.ts';
 
@@ -16,94 +15,75 @@ export interface Fault {
 
 type Issue = z.core.$ZodIssue;
 
-/** `value` is what was parsed, for its kind and for the keys that are there. */
-export const faultsOf = (
-  issues: readonly Issue[],
-  { value, schema, path = [] }: { value: unknown; schema: z.ZodType; path?: Path },
-): readonly Fault[] =>
-  issues.flatMap((issue) => fault(issue, { value, schema, path: [...path, ...issue.path] }, path));
-
 interface Context {
+  /** What was parsed, for its kinds and for what is missing. */
   readonly value: unknown;
   readonly schema: z.ZodType;
-  readonly path: Path;
+  /** Of the value in its file. */
+  readonly base: Path;
 }
 
-const fault = (issue: Issue, context: Context, base: Path): readonly Fault[] => {
-  const { path } = context;
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(key, context, base));
-    case 'invalid_union':
-      return union(issue, context, base);
-    default:
-      return [{ ...missingOrWrong(issue, context, base), path }];
-  }
+export const faultsOf = (
+  issues: readonly Issue[],
+  { value, schema, path: base = [] }: { value: unknown; schema: z.ZodType; path?: Path },
+): readonly Fault[] =>
+  issues.flatMap((issue) => faults(issue, issue.path, { value, schema, base }));
+
+/** `path` starts at the value. */
+const faults = (issue: Issue, path: Path, context: Context): readonly Fault[] => {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => unknownKey(key, path, context));
+  const branch = issue.code === 'invalid_union' ? meantBranch(issue) : null;
+  if (branch) return branch.flatMap((inner) => faults(inner, [...path, ...inner.path], context));
+  return [missingOrWrong(issue, path, context)];
 };
 
-/** Of a union's branches the one that the value was meant for, when that is clear. */
-const union = (
-  issue: Extract<Issue, { code: 'invalid_union' }>,
-  context: Context,
-  base: Path,
-): readonly Fault[] => {
-  const meant = issue.errors.filter((errors) =>
-    errors.every(({ path }) => path.length > 0 || isInside(errors)),
-  );
-  const [branch] = meant;
-  if (issue.message === GENERIC && meant.length === 1 && branch) {
-    return branch.flatMap((inner) =>
-      fault(inner, { ...context, path: [...context.path, ...inner.path] }, base),
-    );
-  }
-  return [{ ...missingOrWrong(issue, context, base), path: context.path }];
-};
+type Union = Extract<Issue, { code: 'invalid_union' }>;
 
+/** zod's own words, where a schema has none of ours. */
 const GENERIC = 'Invalid input';
 
-/** An unknown key is a complaint about what is inside, not about the kind of the value. */
-const isInside = (errors: readonly Issue[]): boolean =>
-  errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys');
-
-const missingOrWrong = (
-  issue: Issue,
-  { value, path }: Context,
-  base: Path,
-): Pick<Fault, 'code' | 'message'> => {
-  const found = at(value, path.slice(base.length));
-  if (found === undefined) return { code: 'E503', message: `"${String(path.at(-1))}" is missing` };
-  const expected = issue.message.startsWith(GENERIC) ? expectation(issue) : issue.message;
-  return { code: 'E502', message: `${named(path)} ${expected}, not ${shown(found)}` };
+/** Of a union's branches the one whose kind the value has, when there is just one. */
+const meantBranch = ({ message, errors }: Union): readonly Issue[] | null => {
+  const isOfThatKind = (issues: readonly Issue[]): boolean =>
+    issues.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys');
+  const [meant, ...more] = errors.filter(isOfThatKind);
+  return message === GENERIC && meant && more.length === 0 ? meant : null;
 };
 
-const named = (path: Path): string => {
-  const key = path.findLast((step) => typeof step === 'string');
-  return key === undefined ? 'this' : String(key);
+const missingOrWrong = (issue: Issue, path: Path, { value, base }: Context): Fault => {
+  const found = valueAt(value, path);
+  const whole = [...base, ...path];
+  if (found === undefined)
+    return { code: 'E503', path: whole, message: `"${String(path.at(-1))}" is missing` };
+  const expected = issue.message.startsWith(GENERIC) ? expectation(issue) : issue.message;
+  const name = whole.findLast((step) => typeof step === 'string') ?? 'this';
+  return { code: 'E502', path: whole, message: `${name} ${expected}, not ${shown(found)}` };
+};
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+  string: 'text',
 };
 
 const expectation = (issue: Issue): string => {
-  const expected = 'expected' in issue ? String(issue.expected) : '';
-  const kinds: Readonly<Record<string, string>> = {
-    object: 'a map',
-    record: 'a map',
-    array: 'a list',
-    string: 'text',
-  };
-  return `must be ${kinds[expected] ?? (expected || 'something else')}`;
+  const expected = 'expected' in issue ? String(issue.expected) : 'something else';
+  return `must be ${KINDS[expected] ?? expected}`;
 };
 
-const shown = (value: unknown): string =>
-  typeof value === 'object'
-    ? value === null
-      ? 'empty'
-      : Array.isArray(value)
-        ? 'a list'
-        : 'a map'
-    : JSON.stringify(value).length > 60
-      ? kindOf(value)
-      : JSON.stringify(value);
+const MAX_SHOWN = 60;
 
-const at = (value: unknown, path: Path): unknown =>
+const shown = (value: unknown): string => {
+  if (value === null) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  const text = JSON.stringify(value);
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+};
+
+const valueAt = (value: unknown, path: Path): unknown =>
   path.reduce<unknown>(
     (inner, step) =>
       typeof inner === 'object' && inner !== null
@@ -112,19 +92,19 @@ const at = (value: unknown, path: Path): unknown =>
     value,
   );
 
-const MAX_LISTED = 8;
-
-const unknownKey = (key: string, context: Context, base: Path): Fault => {
-  const known = keysAt(context.schema, context.path.slice(base.length));
+const unknownKey = (key: string, path: Path, { schema, base }: Context): Fault => {
+  const known = keysAt(schema, path);
   const near = nearest(key, known);
   return {
     code: 'E501',
-    path: [...context.path, key],
+    path: [...base, ...path, key],
     atKey: true,
     message: `unknown key "${key}"`,
     hint: near ? `did you mean ${near}?` : listed(known),
   };
 };
+
+const MAX_LISTED = 8;
 
 const listed = (known: readonly string[]): string =>
   known.length > 0 && known.length <= MAX_LISTED

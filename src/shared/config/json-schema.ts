@@ -16,4 +16,12 @@ const fileSchema = z
   });
 
 export const jsonSchema = (): object =>
-  z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' });
+  z.toJSONSchema(fileSchema, {
+    io: 'input',
+    target: 'draft-7',
+    // zod leaves the defaults of whatever is transformed out; ours are in the words of the file.
+    override: ({ zodSchema, jsonSchema: schema }) => {
+      const value = z.globalRegistry.get(zodSchema as z.core.$ZodType)?.['default'];
+      if (value !== undefined) schema.default = value as string;
+    },
+  });

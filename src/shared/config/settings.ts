@@ -111,11 +111,17 @@ const fromTexts = (
 /** A list is separated by commas; numbers and booleans are texts until here. */
 const written = (name: SettingName, text: string | readonly string[]): JsonValue => {
   if (typeof text !== 'string') return [...text];
-  if (name === 'connect_to') return text.split(',').map((rule) => rule.trim());
-  if (typeof SETTINGS[name].default === 'boolean')
-    return { true: true, false: false }[text] ?? text;
-  const isNumber = name === 'concurrency' || name === 'per_host';
-  return isNumber && /^\d+$/.test(text) ? Number(text) : text;
+  switch (name) {
+    case 'connect_to':
+      return text.split(',').map((rule) => rule.trim());
+    case 'run_at_start':
+      return text === 'true' || (text === 'false' ? false : text);
+    case 'concurrency':
+    case 'per_host':
+      return /^\d+$/.test(text) ? Number(text) : text;
+    default:
+      return text;
+  }
 };
 
 const settingsOf = (given: GivenSettings): Settings => {

@@ -5,7 +5,7 @@ import { addRunOptions, settingTexts, targetsOf } from '../../../src/cli/run-opt
 import type { SettingTexts } from '../../../src/shared/config/settings-table.ts';
 
 const textsOf = (...args: readonly string[]): SettingTexts => {
-  const command = addRunOptions(new Command(), ['listen_tls.cert', 'run_at_start']);
+  const command = addRunOptions(new Command(), { more: ['listen_tls.cert', 'run_at_start'] });
   return settingTexts(command.parse(args, { from: 'user' }).opts());
 };
 

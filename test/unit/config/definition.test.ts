@@ -126,6 +126,11 @@ describe('the definition of a check', () => {
 });
 
 describe('advice', () => {
+  it('is not given for a URL that is kept elsewhere', () => {
+    const hook = '$' + '{env:HOOK}';
+    expect(specOf(`post_endpoint: { url: "${hook}" }`)?.posts?.endpoint?.url).toBe(hook);
+  });
+
   it.each([
     ['I201', ['auth: { bearer: abc }']],
     ['I201', ['headers: { X-Api-Key: abc }']],

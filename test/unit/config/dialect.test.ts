@@ -116,6 +116,16 @@ describe('what people write that is not YAML', () => {
     expect(definitions(file)[0]?.spec.posts?.endpoint?.body).toEqual({ text });
   });
 
+  it('repairs any number of mistakes', () => {
+    const file = read(
+      Array.from(
+        { length: 100 },
+        (_, n) => `n${n}.example.com/:\n  cron_schedule: */5 * * * *\n`,
+      ).join(''),
+    );
+    expect(file.checks).toHaveLength(100);
+  });
+
   it('takes a quoted value with keys below it for the same thing', () => {
     const file = read(
       check(

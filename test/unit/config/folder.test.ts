@@ -72,9 +72,12 @@ describe('which files are read', () => {
     await writeFile(path.join(root, 'outside.yml'), 'b.example.com/:\n');
     await symlink('../outside.yml', path.join(dir, 'b.yml'));
     await symlink('/dev/zero', path.join(dir, 'c.yml'));
+    await mkdir(`${dir}-of-others`);
+    await writeFile(`${dir}-of-others/d.yml`, 'd.example.com/:\n');
+    await symlink('../configs-of-others/d.yml', path.join(dir, 'd.yml'));
     const catalogue = await loader.load();
     expect(keys(catalogue)).toEqual(['a.example.com/']);
-    expect(told(catalogue)).toEqual(['E303 b.yml:0', 'E303 c.yml:0']);
+    expect(told(catalogue)).toEqual(['E303 b.yml:0', 'E303 c.yml:0', 'E303 d.yml:0']);
   });
 
   it.skipIf(process.getuid?.() === 0)('tells of a file without permission', async () => {
