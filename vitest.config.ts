@@ -14,8 +14,12 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/support/fetch-programs.ts'],
           testTimeout: 60_000,
           pool: 'forks',
+          // Whole processes and real servers: after everything else, and one file at a time.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

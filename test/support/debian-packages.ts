@@ -22,6 +22,7 @@ const PROGRAMS = {
 } as const;
 
 export type ProgramName = keyof typeof PROGRAMS;
+export const PROGRAM_NAMES = Object.keys(PROGRAMS) as readonly ProgramName[];
 
 export interface Program {
   readonly file: string;
