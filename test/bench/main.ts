@@ -11,6 +11,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { setup } from '../support/fetch-programs.ts';
 import { enterNamespace, raiseNetwork } from '../support/network-namespace.ts';
 import { againstBlackbox } from './against-blackbox.ts';
 import { cpuRatio } from './cpu-ratio.ts';
@@ -44,6 +45,8 @@ const { values: flags, positionals } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 });
+// A namespace has no network to fetch anything from.
+await setup();
 const isPrivate = enterNamespace();
 if (isPrivate) raiseNetwork();
 else console.warn('no namespace of our own here: the figures are those of the machine’s loopback');

@@ -5,6 +5,7 @@
  */
 
 import { parseArgs } from 'node:util';
+import { setup } from '../support/fetch-programs.ts';
 import { enterNamespace, raiseNetwork } from '../support/network-namespace.ts';
 import { keep, writePage } from './record.ts';
 import type { Row, Size } from './row.ts';
@@ -22,6 +23,8 @@ if (flags.page) {
   await writePage(ROWS);
   process.exit(0);
 }
+// A namespace has no network to fetch anything from.
+await setup();
 if (enterNamespace()) raiseNetwork();
 const outcomes: boolean[] = [];
 for (const row of chosen(positionals))
