@@ -4,7 +4,7 @@
  */
 
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../src/app.ts';
 import type { Status } from '../../src/shared/domain/result.ts';
 import { startInProcess } from '../support/in-process-app.ts';
@@ -56,6 +56,8 @@ async function blocked(app: App, size: Size) {
     // Connecting, waiting, or nearly answered: each block comes at another moment of the runs.
     await sleep((n * ANSWER_MS) / BLOCKS.full);
     if (inFlight() < CHECKS) throw new Error(`${inFlight()} of ${CHECKS} runs are in flight`);
+    // After an immediate come the timers, deadlines first; after a timer come the sockets.
+    await (n % 2 === 0 ? setImmediate() : sleep(1));
     blockLoop(BLOCK_MS);
     while (inFlight() > 0) await sleep(5);
   }

@@ -38,6 +38,8 @@ export interface DialOptions {
 
 export class Dial {
   phase: 'dns' | 'connect' | 'tls' = 'dns';
+  /** The last one that was connected to. */
+  address = '';
   /** Ms since the epoch. */
   certificateExpiresAt: number | undefined;
   /** The first error of the socket after it was handed over: what follows from it hides it. */
@@ -105,27 +107,27 @@ export class Dial {
   };
 
   #connectNext(): void {
-    const { clock, denied } = this.#context;
+    const { clock } = this.#context;
+    const { target } = this.#options;
     const address = this.#addresses[this.#tried];
-    const port = this.#options.target.dialPort;
     if (address === undefined || this.#tried === ADDRESSES_TRIED) return this.#failForGood();
     this.#tried += 1;
     const refusal = refusedAddress(address);
     if (refusal !== null) return this.#tryAnother(refusedProblem(address, refusal));
-    if (denied(plainAddress(address), port, this.#options.target.path)) {
-      return this.#tryAnother(refusedProblem(`${address}:${port}`, 'a service of watcher itself'));
-    }
+    const own = ownServiceProblem(this.#context, address, target);
+    if (own !== null) return this.#tryAnother(own);
     const left = this.#addresses.length - this.#tried;
     if (left > 0) {
       // Each address gets an equal share of what is left, the last one all of it.
       const share = (this.#options.deadlineAt - clock.monotonicMs()) / (left + 1);
       this.#attempt = clock.after(share, () => this.#giveUpOn(address));
     }
-    this.#connect(address, port);
+    this.#connect(address, target.dialPort);
   }
 
   #connect(address: string, port: number): void {
     this.phase = 'connect';
+    this.address = address;
     const socket = this.#options.target.secure
       ? this.#connectTls(address, port)
       : connectTcp({ host: address, port });
@@ -215,6 +217,16 @@ export class Dial {
     this.#options.onProblem(problem);
   }
 }
+
+/** Asked for each request, as the answer depends on the path and a connection may be kept. */
+export const ownServiceProblem = (
+  { denied }: Pick<DialContext, 'denied'>,
+  address: string,
+  { dialPort, path }: Target,
+): Problem | null => {
+  if (!denied(plainAddress(address), dialPort, path)) return null;
+  return refusedProblem(`${address}:${dialPort}`, 'a service of watcher itself');
+};
 
 const refusedProblem = (what: string, why: string): Problem => ({
   code: 'address_refused',

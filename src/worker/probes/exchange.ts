@@ -6,7 +6,7 @@
 import type { buildConnector, Dispatcher } from 'undici';
 import type { Answer, Phases } from '../../shared/domain/result.ts';
 import type { Channel } from './channel.ts';
-import { Dial, type DialContext } from './dial.ts';
+import { Dial, type DialContext, ownServiceProblem } from './dial.ts';
 import { exchangeProblem, type Phase, type Progress } from './failures.ts';
 import type { Problem } from './problem.ts';
 import type { Slot, SlotHolder } from './slot.ts';
@@ -69,6 +69,10 @@ export class Exchange implements Dispatcher.DispatchHandler, SlotHolder {
   start(): void {
     const { target, method, headers, body } = this.request;
     this.slot.holder = this;
+    if (this.isReused) {
+      const own = ownServiceProblem(this.#context, this.slot.address, target);
+      if (own !== null) return this.#fail(own);
+    }
     this.slot.client.dispatch({ path: target.path, method, headers, body }, this);
   }
 
@@ -111,7 +115,7 @@ export class Exchange implements Dispatcher.DispatchHandler, SlotHolder {
       target,
       channel,
       deadlineAt,
-      onOpen: (socket) => this.slot.attach(socket, dial.certificateExpiresAt, callback),
+      onOpen: (socket) => this.slot.attach(socket, dial, callback),
       onProblem: (problem) => {
         this.slot.certificateExpiresAt = dial.certificateExpiresAt;
         this.#fail(problem);

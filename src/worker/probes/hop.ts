@@ -13,8 +13,6 @@ export interface Hop {
   readonly host: string;
   readonly headers: HeaderList;
   readonly body: string | null;
-  /** It has left the check's own origin, for good: secrets stay behind. */
-  readonly isForeign: boolean;
 }
 
 /** What a response says about going on. */
@@ -44,7 +42,6 @@ export const firstHop = (
       host: host ?? target.hostHeader,
       headers: headers(secrets),
       body: request.body === undefined ? null : secrets.resolve(request.body),
-      isForeign: false,
     };
   } catch (error) {
     if (!(error instanceof WatcherError)) throw error;
@@ -64,20 +61,20 @@ export const nextHop = (
   const text = Buffer.from(location, 'latin1').toString();
   const target = targetOf(text, connectTo, base + from.target.path);
   if (isProblem(target)) return redirectRefused(target.detail);
-  const isForeign = from.isForeign || target.origin !== from.target.origin;
+  const isForeign = target.origin !== from.target.origin;
   const method = methodAfter(from.method, statusCode);
   const body = method === from.method ? from.body : null;
   if (isForeign && body !== null && prepared.isBodyBound) {
     return redirectRefused('another origin must not see the secret in the body');
   }
+  // What was left behind once is not there any more, should the road lead back.
   const headers = isForeign ? prepared.foreignHeaders : from.headers;
   return {
     target,
     method,
     host: isForeign ? target.hostHeader : from.host,
-    headers: method === from.method ? headers : withoutContent(headers),
+    headers: method === prepared.request.method ? headers : withoutContent(headers),
     body,
-    isForeign,
   };
 };
 

@@ -7,6 +7,7 @@ import type { HttpRequest } from '../../shared/domain/check.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Secrets } from '../../shared/secrets/resolve.ts';
 import { Channels } from './channel.ts';
+import { DeadlinesByTimeout } from './deadlines.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { type PreparedHttp, prepareHeaders } from './prepared.ts';
 import type { Probe } from './probe.ts';
@@ -22,8 +23,8 @@ export interface HttpProbeOptions {
   /** Default: every target is connected to as it is named. */
   readonly connectTo?: ConnectTo;
   /**
-   * Addresses and ports that are never probed besides those of the address policy: watcher's own
-   * services. An IPv4 address in an IPv6 one is given as the IPv4 address.
+   * What is never probed besides the addresses of the policy: watcher's own services. `path` holds
+   * the query, too; an IPv4 address in an IPv6 one is given as the IPv4 address.
    */
   readonly denied?: (address: string, port: number, path: string) => boolean;
   /** Decoded bytes of a body that are read. @default 1 MiB */
@@ -44,6 +45,8 @@ export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
   const { clock } = options;
   const connectTo = options.connectTo ?? (() => null);
   const channels = new Channels(clock);
+  const watch = new LoopWatch(clock);
+  const deadlines = new DeadlinesByTimeout(clock, watch);
   const slots = {
     fresh: new FreshSlots(),
     reuse: new KeptSlots(options.keptConnections ?? KEPT_CONNECTIONS),
@@ -56,7 +59,7 @@ export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
     denied: options.denied ?? (() => false),
     connectTo,
     bodyCapBytes: options.bodyCapBytes ?? MIB,
-    watch: new LoopWatch(clock),
+    watch,
     slots,
     onMetClosed: () => {
       metClosed += 1;
@@ -66,6 +69,7 @@ export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
     prepare: (request) => ({
       request,
       channel: channels.of(request.ipFamily, request.tls),
+      deadlines: deadlines.of(request.timeoutMs),
       target: request.url === undefined ? null : targetOf(request.url, connectTo),
       ...prepareHeaders(request),
     }),
@@ -76,6 +80,7 @@ export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
       return () => run.abort();
     },
     close: async () => {
+      deadlines.close();
       slots.fresh.close();
       slots.reuse.close();
     },

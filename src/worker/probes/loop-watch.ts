@@ -26,9 +26,17 @@ export class LoopWatch {
    */
   enter(now: number): number {
     this.#inFlight += 1;
-    if (this.#beating) this.#note(now);
-    else this.#arm(now);
+    this.note(now);
+    if (!this.#beating) this.#arm(now);
     return this.#stalledMs;
+  }
+
+  /** Counts a stall once: a beat that is overdue is due from now on. */
+  note(now: number): void {
+    const late = now - this.#nextBeat;
+    if (!this.#beating || late <= STALL_MS) return;
+    this.#stalledMs += late;
+    this.#nextBeat = now;
   }
 
   leave(): void {
@@ -37,16 +45,8 @@ export class LoopWatch {
 
   /** Milliseconds that the loop stood still since the mark, the stall that just ends included. */
   stalledSince(mark: number, now: number): number {
-    this.#note(now);
+    this.note(now);
     return this.#stalledMs - mark;
-  }
-
-  /** Counts a stall once: a beat that is overdue is due from now on. */
-  #note(now: number): void {
-    const late = now - this.#nextBeat;
-    if (late <= STALL_MS) return;
-    this.#stalledMs += late;
-    this.#nextBeat = now;
   }
 
   #arm(now: number): void {
@@ -57,7 +57,7 @@ export class LoopWatch {
 
   readonly #beat = (): void => {
     const now = this.#clock.monotonicMs();
-    this.#note(now);
+    this.note(now);
     this.#beating = this.#inFlight > 0;
     if (this.#beating) this.#arm(now);
   };

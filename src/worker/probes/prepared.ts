@@ -4,6 +4,7 @@ import type { Auth, HttpRequest } from '../../shared/domain/check.ts';
 import { hasReference } from '../../shared/secrets/reference.ts';
 import type { Secrets } from '../../shared/secrets/resolve.ts';
 import type { Channel } from './channel.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Problem } from './problem.ts';
 import type { Target } from './target.ts';
 
@@ -13,6 +14,8 @@ export type HeaderList = readonly string[];
 export interface PreparedHttp {
   readonly request: HttpRequest;
   readonly channel: Channel;
+  /** Of the runs that have the same timeout. */
+  readonly deadlines: Deadlines;
   /** Of the request's own `url`; null when the check's key is the target. */
   readonly target: Target | Problem | null;
   /** A host header that stands in for the target's. */

@@ -5,8 +5,8 @@
  */
 
 import type { Answer, Failure, Observation, Phases } from '../../shared/domain/result.ts';
-import type { Timer } from '../../shared/runtime/clock.ts';
 import type { Secrets } from '../../shared/secrets/resolve.ts';
+import type { Expiring } from './deadlines.ts';
 import { type Decoded, decodeBody } from './decode.ts';
 import type { DialContext } from './dial.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
@@ -40,14 +40,15 @@ const PATIENCE_MS = 200;
 /** Methods that may be sent twice. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-export class Run implements ExchangeOwner {
+export class Run implements ExchangeOwner, Expiring {
+  readonly deadlineAt: number;
+  earlier: Expiring | null = null;
+  later: Expiring | null = null;
   readonly #context: RunContext;
   readonly #prepared: PreparedHttp;
   readonly #done: (observation: Observation) => void;
   readonly #startedAt: number;
-  readonly #deadlineAt: number;
   readonly #stallMark: number;
-  readonly #timer: Timer;
   readonly #phases: Phases = {};
   readonly #target: Target | Problem;
   #host: string;
@@ -58,6 +59,7 @@ export class Run implements ExchangeOwner {
   #redirects = 0;
   #retried = false;
   #stalledMs = 0;
+  #isExpired = false;
   #isStarting = false;
   #isSettled = false;
   #isAborted = false;
@@ -76,9 +78,9 @@ export class Run implements ExchangeOwner {
     this.#host = isProblem(target) ? '' : target.host;
     this.#done = done;
     this.#startedAt = now;
-    this.#deadlineAt = now + prepared.request.timeoutMs;
+    this.deadlineAt = now + prepared.request.timeoutMs;
     this.#stallMark = watch.enter(now);
-    this.#timer = clock.after(prepared.request.timeoutMs, this.#onDeadline);
+    prepared.deadlines.add(this, now);
   }
 
   start(): void {
@@ -167,7 +169,7 @@ export class Run implements ExchangeOwner {
       method: hop.method,
       headers: ['host', hop.host, ...hop.headers],
       body: hop.body,
-      deadlineAt: this.#deadlineAt,
+      deadlineAt: this.deadlineAt,
       bodyCapBytes: this.#context.bodyCapBytes,
     });
     this.#exchange = exchange;
@@ -186,7 +188,7 @@ export class Run implements ExchangeOwner {
 
   #mayRetry(exchange: Exchange, { code }: Problem): boolean {
     const isGone = code === 'closed' || code === 'reset';
-    if (!isGone || !exchange.isReused || exchange.responseBegan || this.#retried) return false;
+    if (!isGone || !exchange.isReused || exchange.responseBegan) return false;
     return IDEMPOTENT.has(exchange.request.method);
   }
 
@@ -244,24 +246,25 @@ export class Run implements ExchangeOwner {
     return this.#prepared.request.connection === 'reuse' ? reuse : fresh;
   }
 
-  readonly #onDeadline = (): void => {
+  onDeadline(): void {
+    this.#isExpired = true;
     const now = this.#context.clock.monotonicMs();
     // Time after the deadline is a gift: being busy with a thousand others that expired is no stall.
-    const judgedAt = Math.min(now, this.#deadlineAt);
+    const judgedAt = Math.min(now, this.deadlineAt);
     this.#stalledMs = this.#context.watch.stalledSince(this.#stallMark, judgedAt);
     // After a stall the sockets may hold the answer already: they get a turn before the judgement.
     if (this.#stalledMs === 0) this.#onTimeout();
-    else setImmediate(this.#onTimeout);
-  };
+    else setImmediate(() => this.#onTimeout());
+  }
 
-  readonly #onTimeout = (): void => {
+  #onTimeout(): void {
     // Without an exchange the answer is here in time; what is left to do is ours.
     if (this.#isSettled || this.#exchange === null) return;
     const { timeoutMs } = this.#prepared.request;
     const problem = timeoutProblem(this.#exchange.phase, timeoutMs);
     const allowedMs = Math.min(Math.max(STALL_MS, timeoutMs * STALL_SHARE), MOST_STALL_MS);
     this.fail(this.#stalledMs > allowedMs ? blocked(problem, this.#stalledMs) : problem);
-  };
+  }
 
   #settle(observation: Observation): void {
     this.#end();
@@ -274,7 +277,7 @@ export class Run implements ExchangeOwner {
 
   #end(): void {
     this.#isSettled = true;
-    this.#timer.cancel();
+    if (!this.#isExpired) this.#prepared.deadlines.remove(this);
     this.#context.watch.leave();
   }
 }

@@ -13,10 +13,21 @@ export interface SlotHolder {
   open(callback: buildConnector.Callback): void;
 }
 
-/** Where the connections of a slot lead. */
+/** What is known of an open connection. */
+export interface Opened {
+  readonly address: string;
+  /** Ms since the epoch. */
+  readonly certificateExpiresAt: number | undefined;
+}
+
+/** Where the connections of a slot lead, and the slots that lead there. */
 export interface Route {
   readonly channel: Channel;
   readonly origin: string;
+  /** The one that was used last is taken first. */
+  readonly idle: Slot[];
+  /** How many there are, idle or not. */
+  slots: number;
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -30,13 +41,18 @@ export class Slot {
   readonly route: Route | null;
   holder: SlotHolder | null = null;
   socket: Socket | null = null;
+  /** Neighbours among idle slots; they belong to the list of those. */
+  older: Slot | null = null;
+  newer: Slot | null = null;
+  isIdle = false;
   /** What waits for the connection to be closed. */
   afterClose: (() => void) | null = null;
   /** The bytes that the socket gave last; their end tells whether more came than was announced. */
   lastRead: Buffer = EMPTY;
   /** The target closed the connection while nobody used it. */
   metClosed = false;
-  /** Of the certificate of the connection, ms since the epoch. */
+  /** Of the connection. */
+  address = '';
   certificateExpiresAt: number | undefined;
 
   /** `onClosed` hears of each connection's end. */
@@ -61,13 +77,10 @@ export class Slot {
   }
 
   /** Hands the open socket to undici and keeps an eye on what it reads. */
-  attach(
-    socket: Socket,
-    certificateExpiresAt: number | undefined,
-    callback: buildConnector.Callback,
-  ): void {
+  attach(socket: Socket, opened: Opened, callback: buildConnector.Callback): void {
     this.socket = socket;
-    this.certificateExpiresAt = certificateExpiresAt;
+    this.address = opened.address;
+    this.certificateExpiresAt = opened.certificateExpiresAt;
     this.metClosed = false;
     const read = socket.read;
     socket.read = (size?: number) => {

@@ -1,7 +1,8 @@
 /** The slots of a probe: those for one request a connection, and kept connections by route. */
 
 import type { Channel } from './channel.ts';
-import { Slot } from './slot.ts';
+import { IdleSlots } from './idle-slots.ts';
+import { type Route, Slot } from './slot.ts';
 
 /** Slots kept for the next runs; more than this is a burst that has passed. */
 const SPARE_SLOTS = 512;
@@ -62,86 +63,70 @@ export class FreshSlots implements Slots {
 }
 
 export class KeptSlots implements Slots {
-  readonly #capacity: number;
+  readonly #idle: IdleSlots;
   readonly #all = new Set<Slot>();
-  readonly #idle = new Map<Channel, Map<string, Slot[]>>();
-  /** The idle ones in the order in which they became so. */
-  readonly #oldestFirst = new Set<Slot>();
+  readonly #routes = new Map<Channel, Map<string, Route>>();
 
   /** At most `capacity` connections are kept while idle. */
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#idle = new IdleSlots(capacity);
   }
 
   take(channel: Channel, origin: string): Slot {
-    const slot = this.#idle.get(channel)?.get(origin)?.pop();
+    const slot = this.#routes.get(channel)?.get(origin)?.idle.pop();
     if (slot === undefined) return this.takeNew(channel, origin);
-    this.#oldestFirst.delete(slot);
+    this.#idle.remove(slot);
     return slot;
   }
 
   takeNew(channel: Channel, origin: string): Slot {
-    const slot = new Slot({ channel, origin }, this.#onClosed);
+    const slot = new Slot(this.#routeTo(channel, origin), this.#onClosed);
     this.#all.add(slot);
     return slot;
   }
 
   release(slot: Slot, then: () => void): void {
     slot.holder = null;
-    this.#stackOf(slot).push(slot);
-    this.#oldestFirst.add(slot);
-    if (this.#oldestFirst.size > this.#capacity) this.#evictOldest();
+    slot.route?.idle.push(slot);
+    const evicted = this.#idle.add(slot);
+    if (evicted !== null) this.#discard(evicted);
     then();
   }
 
   drop(slot: Slot): void {
     this.#all.delete(slot);
     slot.destroy();
-    if (this.#stackOf(slot).length === 0) this.#forgetStackOf(slot);
+    const { route } = slot;
+    if (route === null) return;
+    route.slots -= 1;
+    if (route.slots === 0) this.#routes.get(route.channel)?.delete(route.origin);
   }
 
   close(): void {
     for (const slot of this.#all) slot.destroy();
     this.#all.clear();
-    this.#idle.clear();
-    this.#oldestFirst.clear();
+    this.#routes.clear();
+  }
+
+  #routeTo(channel: Channel, origin: string): Route {
+    const origins = this.#routes.get(channel) ?? new Map<string, Route>();
+    this.#routes.set(channel, origins);
+    const route = origins.get(origin) ?? { channel, origin, idle: [], slots: 0 };
+    origins.set(origin, route);
+    route.slots += 1;
+    return route;
   }
 
   readonly #onClosed = (slot: Slot): void => {
-    if (this.#oldestFirst.has(slot)) this.#evict(slot);
+    if (!slot.isIdle) return;
+    this.#idle.remove(slot);
+    this.#discard(slot);
   };
 
-  #evictOldest(): void {
-    for (const oldest of this.#oldestFirst) {
-      this.#evict(oldest);
-      return;
-    }
-  }
-
-  #evict(slot: Slot): void {
-    this.#oldestFirst.delete(slot);
-    const stack = this.#stackOf(slot);
-    stack.splice(stack.indexOf(slot), 1);
+  /** An idle slot that is in the order of idle ones no more. */
+  #discard(slot: Slot): void {
+    const idle = slot.route?.idle ?? [];
+    idle.splice(idle.indexOf(slot), 1);
     this.drop(slot);
-  }
-
-  #stackOf({ route }: Slot): Slot[] {
-    if (route === null) throw new Error('a slot without a route is not kept');
-    let origins = this.#idle.get(route.channel);
-    if (origins === undefined) {
-      origins = new Map();
-      this.#idle.set(route.channel, origins);
-    }
-    let stack = origins.get(route.origin);
-    if (stack === undefined) {
-      stack = [];
-      origins.set(route.origin, stack);
-    }
-    return stack;
-  }
-
-  #forgetStackOf({ route }: Slot): void {
-    if (route === null) return;
-    this.#idle.get(route.channel)?.delete(route.origin);
   }
 }

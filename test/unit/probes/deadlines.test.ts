@@ -115,6 +115,19 @@ describe('when the event loop of watcher stands still', () => {
     expect([gist(await before), gist(await after)]).toEqual(['checker_blocked', 'closed']);
   });
 
+  it('while it tells of other deadlines, those are no less the fault of their targets', async () => {
+    await using target = await startDistantTarget({ kind: 'says nothing' });
+    const runs = Array.from({ length: 5 }, async () => {
+      const observation = await observe(probe, `${target.at}/`, { timeoutMs: 100 });
+      return gist(observation);
+    });
+    const prepared = probe.prepare(aRequest({ timeoutMs: 100 }));
+    // Whoever hears of the first deadline takes his time.
+    probe.start(`${target.at}/`, prepared, () => standStill(300));
+    runs.push(observe(probe, `${target.at}/`, { timeoutMs: 100 }).then(gist));
+    expect(await Promise.all(runs)).toEqual(Array(6).fill('timeout_first_byte'));
+  });
+
   it('a deadline before and without it blames the target', async () => {
     await using target = await startDistantTarget({ kind: 'says nothing' });
     const observation = await observe(probe, `${target.at}/`, { timeoutMs: 100 });

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HttpProbe } from '../../../src/worker/probes/http.ts';
 import { standStill, startDistantTarget } from '../../support/distant-target.ts';
@@ -115,13 +116,18 @@ describe('a kept connection', () => {
     expect(target.requests()).toHaveLength(2);
   });
 
-  it('is not replaced once a response has begun', async () => {
+  it.each([
+    ['ends', 'truncated', (socket: Socket) => socket.end()],
+    ['is reset', 'reset', (socket: Socket) => socket.resetAndDestroy()],
+  ] as const)('is not replaced when it %s once a response has begun', async (_, says, act) => {
     await using target = await startHttpTarget((received) => {
-      if (received.served === 0) fine(received);
-      else received.socket.end('HTTP/1.1 200 OK\r\ncontent-le');
+      if (received.served === 0) return fine(received);
+      const { socket } = received;
+      // The beginning must be on its way before the reset.
+      return socket.write('HTTP/1.1 200 OK\r\ncontent-le', () => setImmediate(() => act(socket)));
     });
     await again(target);
-    expect(gist(await again(target))).toBe('truncated');
+    expect(gist(await again(target))).toBe(says);
     expect(target.connections()).toBe(1);
   });
 

@@ -133,6 +133,7 @@ describe('secrets across a redirect', () => {
     await using target = await startHttpTarget(redirecting(place(other.port)));
     const said = gist(await observe(probe, `${target.at}/`, SECRETS));
     expect(said).toContain('x-plain: open');
+    expect(said).toContain(`host: ${new URL(place(other.port)).host}\r\n`);
     expect(said).not.toMatch(/authorization|cookie|x-key|s3cret/i);
   });
 

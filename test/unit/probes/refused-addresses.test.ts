@@ -1,6 +1,6 @@
 import diagnostics from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { closingWith, response, startHttpTarget } from '../../support/http-target.ts';
+import { closingWith, keepingWith, response, startHttpTarget } from '../../support/http-target.ts';
 import { aProbe, gist, observe, tableResolver } from '../../support/probing.ts';
 
 /** Hosts of a URL that lead where watcher never goes, by any road that the URL parser knows. */
@@ -104,6 +104,18 @@ describe('an address that is never probed', () => {
     expect(gist(await observe(careful, `self.example:${target.port}/`))).toBe('address_refused');
     expect(asked).toEqual(['127.0.0.1']);
     expect(attempts).toHaveLength(0);
+    await careful.close();
+  });
+
+  it('can be so for some paths only, on a kept connection too', async () => {
+    await using target = await startHttpTarget(keepingWith(response('fine')));
+    const careful = aProbe({ denied: (_, __, path) => path !== '/healthz' });
+    const say = async (path: string) =>
+      gist(await observe(careful, target.at + path, { connection: 'reuse' }));
+    expect(await say('/healthz')).toBe('200 fine');
+    expect(await say('/api')).toBe('address_refused');
+    expect(await say('/healthz')).toBe('200 fine');
+    expect(target.requests()).toHaveLength(2);
     await careful.close();
   });
 
