@@ -21,6 +21,8 @@ export type Outcome = 'pass' | 'miss' | 'info';
 export function outcomeOf({ samples, bound }: Figure): Outcome {
   if (bound === undefined) return 'info';
   const value = median(samples);
+  // A side that did nothing has no cost, and that is no success.
+  if (!samples.every((sample) => Number.isFinite(sample) && sample >= 0)) return 'miss';
   return ('atMost' in bound ? value <= bound.atMost : value >= bound.atLeast) ? 'pass' : 'miss';
 }
 

@@ -21,7 +21,7 @@ import type { TargetLoad } from './target-load.ts';
 
 /** More a second than a core can do, so that the schedule is always overdue; by little, as every
  * tick that finds its check still waiting costs something too. */
-const OVERDUE_CHECKS = { fresh: 15_000, reuse: 80_000 } as const;
+const OVERDUE_CHECKS = { fresh: 15_000, reuse: 45_000 } as const;
 /** Waiting runs are seen to, not assumed. */
 const ON_TIME = 'the schedule was not overdue: this was no saturated run';
 

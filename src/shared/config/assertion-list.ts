@@ -31,15 +31,12 @@ const pathFault = (jsonPath: string, path: Path, tell: Tell): void => {
   if (problem) tell({ code: 'E507', path, message: problem });
 };
 
-/** Without a test, any answer of the 200s is a success. */
-const DEFAULT: readonly Assertion[] = [{ source: 'http_status', operator: 'in', operand: ['2xx'] }];
-
 export const assertionsOf = (
   given: readonly TestInput[] | undefined,
   values: readonly ValueQuery[],
   tell: Tell,
 ): readonly Assertion[] => {
-  if (!given) return DEFAULT;
+  if (!given) return [];
   if (given.length === 0)
     tell({ code: 'E508', path: ['success_test'], message: 'no test is given' });
   return given.flatMap((test, index) => {

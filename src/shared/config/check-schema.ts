@@ -159,7 +159,7 @@ export const checkSchema = z
     ).optional(),
     success_test: oneOrMany(
       testSchema,
-      'What a response must fulfil; without it the HTTP status is 2xx.',
+      'What a response must fulfil; without it the HTTP status is 200 to 399.',
     ).optional(),
     fail_after: integer({
       about: 'Critical from this many bad runs in a row on; warning before.',

@@ -18,6 +18,7 @@ import type { Problem } from './problem.ts';
 import type { Slot } from './slot.ts';
 import type { Slots } from './slots.ts';
 import { resetSocket } from './sockets.ts';
+import { resumeStackTraces, suspendStackTraces } from './stack-traces.ts';
 import { type ConnectTo, isProblem, type Target } from './target.ts';
 
 /** What all runs of a probe share. */
@@ -227,9 +228,11 @@ export class Run implements ExchangeOwner, Expiring {
       this.#slots.drop(slot);
       return then();
     }
-    // A target that does not announce its close leaves it, and the port for a minute, to us.
-    const isKept = slot.route !== null;
-    if (!isKept && headers['connection'] !== 'close' && slot.socket) resetSocket(slot.socket);
+    if (slot.route === null) {
+      suspendStackTraces();
+      // A target that does not announce its close leaves it, and the port for a minute, to us.
+      if (headers['connection'] !== 'close' && slot.socket) resetSocket(slot.socket);
+    }
     this.#slots.release(slot, then);
   }
 
@@ -268,6 +271,7 @@ export class Run implements ExchangeOwner, Expiring {
 
   #settle(observation: Observation): void {
     this.#end();
+    resumeStackTraces();
     if (!this.#isStarting) return this.#done(observation);
     // The caller does not hold the abort yet, and need not expect an answer before it does.
     queueMicrotask(() => {

@@ -24,7 +24,7 @@ describe('the definition of a check', () => {
         connection: 'fresh',
       },
       values: [],
-      assertions: [{ source: 'http_status', operator: 'in', operand: ['2xx'] }],
+      assertions: [],
       failAfter: 1,
     });
   });
