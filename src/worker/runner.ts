@@ -31,6 +31,8 @@ export interface RunnerOptions {
   readonly onSuspicion: (change: 'entered' | 'left') => void;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 interface Run {
   readonly slot: number;
   readonly host: string;
@@ -191,27 +193,25 @@ export class Runner {
     table.runs[slot] = (table.runs[slot] as number) + 1;
     tally.results[verdict.status]++;
     if (isLate(latenessMs, table.cron[slot]?.intervalMs ?? Number.POSITIVE_INFINITY)) tally.late++;
+    const result: Mutable<Result> = {
+      check: table.key[slot] as string,
+      tick,
+      start,
+      latenessMs,
+      durationMs: observation.durationMs,
+      phases: observation.phases,
+      status: verdict.status,
+      code: verdict.code,
+      reason: verdict.reason,
+      values: verdict.values,
+      worker,
+      token: run.claim.token,
+      detached: !(run.attached && authority.attached),
+    };
+    if (!run.scheduled) result.unscheduled = true;
     const expires = observation.certificateExpiresAt;
-    onResult(
-      {
-        check: table.key[slot] as string,
-        tick,
-        start,
-        latenessMs,
-        durationMs: observation.durationMs,
-        phases: observation.phases,
-        status: verdict.status,
-        code: verdict.code,
-        reason: verdict.reason,
-        values: verdict.values,
-        worker,
-        token: run.claim.token,
-        detached: !(run.attached && authority.attached),
-        ...(run.scheduled ? undefined : { unscheduled: true }),
-        ...(expires === undefined ? undefined : { certificateExpiresAt: expires }),
-      },
-      transition,
-    );
+    if (expires !== undefined) result.certificateExpiresAt = expires;
+    onResult(result, transition);
   }
 
   #verdict(run: Run, plan: Plan, observation: Observation): Verdict {

@@ -8,33 +8,33 @@ import { isoTime } from '../runtime/clock.ts';
  * token, detached}`, times in ISO 8601 UTC, durations in milliseconds. `unscheduled: true` marks a
  * run that was no tick; `certificate_expires` is there for TLS.
  */
-export const jsonLine = (result: Result): string =>
-  `${JSON.stringify({
-    check: result.check,
-    tick: isoTime(result.tick),
-    start: isoTime(result.start),
-    lateness_ms: result.latenessMs,
-    duration_ms: rounded(result.durationMs),
-    phases: roundedPhases(result.phases),
-    status: result.status,
-    code: result.code,
-    reason: result.reason,
-    values: result.values,
-    worker: result.worker,
-    token: result.token,
-    detached: result.detached,
-    unscheduled: result.unscheduled,
-    certificate_expires:
-      result.certificateExpiresAt === undefined ? undefined : isoTime(result.certificateExpiresAt),
-  })}\n`;
+export const jsonLine = (result: Result): string => {
+  const { unscheduled, certificateExpiresAt: expires } = result;
+  // Put together by hand: an object made for JSON.stringify alone costs twice as much.
+  return `{"check":${JSON.stringify(result.check)},"tick":"${isoTime(result.tick)}","start":"${isoTime(
+    result.start,
+  )}","lateness_ms":${result.latenessMs},"duration_ms":${rounded(result.durationMs)},"phases":${phasesOf(
+    result.phases,
+  )},"status":"${result.status}","code":${textOf(result.code)},"reason":${textOf(
+    result.reason,
+  )},"values":${JSON.stringify(result.values)},"worker":"${result.worker}","token":"${
+    result.token
+  }","detached":${result.detached}${unscheduled ? ',"unscheduled":true' : ''}${
+    expires === undefined ? '' : `,"certificate_expires":"${isoTime(expires)}"`
+  }}\n`;
+};
 
 /** Microseconds are the clock's noise. */
 const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
 
-const roundedPhases = ({ dns, connect, tls, first_byte, body }: Result['phases']) => ({
-  dns: dns === undefined ? undefined : rounded(dns),
-  connect: connect === undefined ? undefined : rounded(connect),
-  tls: tls === undefined ? undefined : rounded(tls),
-  first_byte: first_byte === undefined ? undefined : rounded(first_byte),
-  body: body === undefined ? undefined : rounded(body),
-});
+const textOf = (text: string | null): string => (text === null ? 'null' : JSON.stringify(text));
+
+const phasesOf = ({ dns, connect, tls, first_byte, body }: Result['phases']): string => {
+  let text = '';
+  if (dns !== undefined) text += `,"dns":${rounded(dns)}`;
+  if (connect !== undefined) text += `,"connect":${rounded(connect)}`;
+  if (tls !== undefined) text += `,"tls":${rounded(tls)}`;
+  if (first_byte !== undefined) text += `,"first_byte":${rounded(first_byte)}`;
+  if (body !== undefined) text += `,"body":${rounded(body)}`;
+  return `{${text.slice(1)}}`;
+};
