@@ -47,7 +47,7 @@ const { values: flags, positionals } = parseArgs({
 });
 // A namespace has no network to fetch anything from.
 await setup();
-const isPrivate = enterNamespace();
+const isPrivate = await enterNamespace();
 if (isPrivate) raiseNetwork();
 else console.warn('no namespace of our own here: the figures are those of the machine’s loopback');
 

@@ -24,7 +24,7 @@ export const paces = ({ tls }: { readonly tls: boolean }): readonly Pace[] => [
 ];
 
 export const spanOf = (quick: boolean): Span =>
-  quick ? { warmUpMs: 200, measureMs: 500 } : { warmUpMs: 2_000, measureMs: 5_000 };
+  quick ? { warmUpMs: 200, measureMs: 500 } : { warmUpMs: 1_500, measureMs: 3_500 };
 
 export const paceName = (pace: Pace): string =>
   pace.kind === 'paced' ? `${pace.perSecond}/s` : 'saturated';

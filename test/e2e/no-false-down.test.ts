@@ -26,7 +26,8 @@ describe('no false DOWN', () => {
   for (const { name, title } of ROWS) {
     it(title, { timeout: 120_000 }, async ({ skip }) => {
       const outcome = await proved(name);
-      skip(outcome.skipped === true, `${name} needs what this machine does not have`);
+      const mayLack = process.env['CI'] !== 'true';
+      skip(outcome.skipped === true && mayLack, `${name} needs what this machine does not have`);
       expect(outcome.counts).toMatchObject({ critical: 0 });
       expect(outcome.holds).toBe(true);
     });

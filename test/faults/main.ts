@@ -25,7 +25,7 @@ if (flags.page) {
 }
 // A namespace has no network to fetch anything from.
 await setup();
-if (enterNamespace()) raiseNetwork();
+if (await enterNamespace()) raiseNetwork();
 const outcomes: boolean[] = [];
 for (const row of chosen(positionals))
   outcomes.push(await prove(row, flags.small ? 'small' : 'full'));

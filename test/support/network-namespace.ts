@@ -1,15 +1,18 @@
 /**
- * A private network for benchmarks and faults: a network and mount namespace of its own, with
- * nothing but the loopback device. What is broken or measured there touches nothing else, and
- * no packet can leave. Needs no root where user namespaces are allowed.
+ * A private network for benchmarks and faults: namespaces of its own, with nothing but the loopback
+ * device. What is broken or measured there touches nothing else, no packet can leave, and no process
+ * outlives it. Needs no root where user namespaces are allowed.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 
 /** Set inside, so that the script that comes back knows where it is. */
 const MARK = 'WATCHER_TEST_NAMESPACE';
-const UNSHARE = ['--map-root-user', '--net', '--mount', '--'];
+/** The first process of a PID namespace takes all others with it, and goes when its starter goes. */
+const PROCESSES = ['--pid', '--fork', '--kill-child', '--mount-proc'];
+const UNSHARE = ['--map-root-user', '--net', '--mount', ...PROCESSES, '--'];
 
 /**
  * Sysctls of the private network. Reuse of TIME_WAIT on loopback (the default) would hide what a
@@ -23,18 +26,19 @@ export const namespacesWork = (): boolean =>
 export const isInsideNamespace = (): boolean => process.env[MARK] === '1';
 
 /**
- * Runs the main script again inside a namespace and ends with its exit code; returns only inside,
- * or `false` where namespaces are not allowed.
+ * Runs the main script again inside a namespace and ends with its exit code; resolves only inside,
+ * or to `false` where namespaces are not allowed.
  */
-export function enterNamespace(): boolean {
+export async function enterNamespace(): Promise<boolean> {
   if (isInsideNamespace()) return true;
   if (!namespacesWork()) return false;
   const command = [...UNSHARE, process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const child = spawnSync('unshare', command, {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...command], {
     stdio: 'inherit',
     env: { ...process.env, [MARK]: '1' },
   });
-  process.exit(child.status ?? 1);
+  const [code] = await once(child, 'exit');
+  process.exit(code ?? 1);
 }
 
 /** To be called once inside, before anything listens. */
