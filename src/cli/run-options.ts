@@ -17,6 +17,13 @@ export interface RunFlags {
   readonly [attribute: string]: unknown;
 }
 
+/** Of `run` alone. */
+export interface RunCommandFlags extends RunFlags {
+  readonly table: boolean;
+  readonly demo?: true;
+  readonly for?: string;
+}
+
 const SHARED: readonly SettingName[] = ['config', 'concurrency', 'dns', 'connect_to', 'log_level'];
 
 interface RunOptions {

@@ -2,13 +2,7 @@
 
 import type { Command } from 'commander';
 import type { SettingName } from '../shared/config/settings-table.ts';
-import { addRunOptions, type RunFlags } from './run-options.ts';
-
-export interface RunCommandFlags extends RunFlags {
-  readonly table: boolean;
-  readonly demo?: true;
-  readonly for?: string;
-}
+import { addRunOptions, type RunCommandFlags } from './run-options.ts';
 
 const OWN_SETTINGS: readonly SettingName[] = [
   'per_host',
