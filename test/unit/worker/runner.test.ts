@@ -1,47 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Failure, Result } from '../../../src/shared/domain/result.ts';
-import { CheckTable } from '../../../src/worker/check-table.ts';
-import { Plans } from '../../../src/worker/plan.ts';
-import { Runner } from '../../../src/worker/runner.ts';
-import { Scheduler } from '../../../src/worker/scheduler.ts';
-import { Tally } from '../../../src/worker/tally.ts';
+import type { Failure } from '../../../src/shared/domain/result.ts';
 import { aCheck, aJobset, anAnswer, aSpec } from '../../support/builders.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { ScriptedProbe } from '../../support/scripted-probe.ts';
+import { aWorkerCore, type WorkerCore } from '../../support/worker-core.ts';
 
 const everySecond = aSpec({ schedule: { cron: '* * * * * *' } });
-
-const aWorker = (total = 256) => {
-  const clock = new ManualClock();
-  const probe = new ScriptedProbe(clock);
-  const table = new CheckTable();
-  const tally = new Tally();
-  const results: Result[] = [];
-  const suspicions: string[] = [];
-  const authority = { attached: true };
-  const runner = new Runner({
-    clock,
-    table,
-    tally,
-    authority,
-    places: { total, perHost: total },
-    worker: 'w1',
-    onResult: (result) => results.push(result),
-    onSuspicion: (change) => suspicions.push(change),
-  });
-  const plans = new Plans({ http: probe });
-  const scheduler = new Scheduler({
-    clock,
-    table,
-    plans,
-    runner,
-    tally,
-    runAtStart: false,
-    graceMs: 0,
-    onUnusable: () => {},
-  });
-  return { clock, probe, table, tally, plans, results, suspicions, authority, scheduler };
-};
 
 const failure = (code: Failure['code']): Failure => ({
   kind: 'failure',
@@ -52,9 +14,9 @@ const failure = (code: Failure['code']): Failure => ({
   host: 'a',
 });
 
-let worker: ReturnType<typeof aWorker>;
+let worker: WorkerCore;
 beforeEach(() => {
-  worker = aWorker();
+  worker = aWorkerCore();
 });
 
 describe('Runner', () => {
@@ -126,7 +88,7 @@ describe('Runner', () => {
   });
 
   it('gives the places of runs that wait to others when their checks are taken away', async () => {
-    worker = aWorker(1);
+    worker = aWorkerCore({ total: 1, perHost: 1 });
     worker.probe.script = () => ({ afterMs: 2_000, observation: anAnswer() });
     worker.scheduler.hold(aJobset([aCheck('a/', everySecond)], { id: 'one' }));
     await worker.clock.advance(500);

@@ -1,13 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Result } from '../../../src/shared/domain/result.ts';
-import { CheckTable } from '../../../src/worker/check-table.ts';
-import { Plans } from '../../../src/worker/plan.ts';
-import { Runner } from '../../../src/worker/runner.ts';
-import { Scheduler } from '../../../src/worker/scheduler.ts';
-import { Tally } from '../../../src/worker/tally.ts';
 import { aCheck, aJobset, anAnswer, aSpec } from '../../support/builders.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { ScriptedProbe } from '../../support/scripted-probe.ts';
+import { aWorkerCore, type WorkerCore, type WorkerCoreOptions } from '../../support/worker-core.ts';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 const SECOND = 1_000;
@@ -15,40 +8,9 @@ const MINUTE = 60 * SECOND;
 
 const everySecond = aSpec({ schedule: { cron: '* * * * * *' } });
 
-const aWorker = (overrides: { runAtStart?: boolean; total?: number; perHost?: number } = {}) => {
-  const clock = new ManualClock(NOON);
-  const probe = new ScriptedProbe(clock);
-  const table = new CheckTable();
-  const plans = new Plans({ http: probe });
-  const tally = new Tally();
-  const results: Result[] = [];
-  const authority = { attached: true };
-  const unusable: string[] = [];
-  const { total = 256, perHost = 128, runAtStart = false } = overrides;
-  const runner = new Runner({
-    clock,
-    table,
-    tally,
-    authority,
-    places: { total, perHost },
-    worker: 'w1',
-    onResult: (result) => results.push(result),
-    onSuspicion: () => {},
-  });
-  const scheduler = new Scheduler({
-    clock,
-    table,
-    plans,
-    runner,
-    tally,
-    runAtStart,
-    graceMs: 5_000,
-    onUnusable: ({ key }) => unusable.push(key),
-  });
-  return { clock, probe, table, plans, tally, results, authority, unusable, runner, scheduler };
-};
+const aWorker = (options: WorkerCoreOptions = {}) => aWorkerCore({ startAt: NOON, ...options });
 
-let worker: ReturnType<typeof aWorker>;
+let worker: WorkerCore;
 beforeEach(() => {
   worker = aWorker();
 });
