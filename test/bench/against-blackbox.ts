@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type BlackboxExporter, startBlackboxExporter } from '../support/blackbox-exporter.ts';
 import { startNginx } from '../support/nginx.ts';
 import { cpuMsOf } from '../support/processes.ts';
+import { COMMAND_FLAGS } from '../support/watcher-process.ts';
 import { startLoad } from './dispatch-load.ts';
 import type { Figure } from './figure.ts';
 import { inChild, type Span, type Window } from './measured-window.ts';
@@ -70,7 +71,7 @@ const NAMES = {
 } as const;
 
 const pipelineCpu = async (load: TargetLoad): Promise<number> =>
-  (await inChild<Window>('pipeline.ts', load)).cpuUs;
+  (await inChild<Window>('pipeline.ts', load, COMMAND_FLAGS)).cpuUs;
 
 /** Its CPU a check, while this process asks it as a Prometheus would, 64 at a time or at a rate. */
 async function exporterCpu(

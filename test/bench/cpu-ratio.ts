@@ -1,6 +1,7 @@
 /** Part a: what a check costs in CPU, schedule to JSON line, over a bare undici dispatch loop. */
 
 import { startNginx } from '../support/nginx.ts';
+import { COMMAND_FLAGS } from '../support/watcher-process.ts';
 import type { Figure } from './figure.ts';
 import { inChild, type Window } from './measured-window.ts';
 import type { PartOptions } from './part.ts';
@@ -41,7 +42,7 @@ async function* compare(
   const load: TargetLoad = { port, certificate, connection, origins, pace, span: spanOf(quick) };
   const results = await inRounds(rounds, {
     bare: () => inChild<Window>('bare-loop.ts', { ...load, origins: 1 }),
-    pipeline: () => inChild<Window>('pipeline.ts', load),
+    pipeline: () => inChild<Window>('pipeline.ts', load, COMMAND_FLAGS),
   });
   const name = `${what}, ${paceName(pace)}`;
   const figure = { part: 'a', unit: 'µs' } as const;

@@ -1,5 +1,6 @@
 /** Part d: what a held check costs in memory, its definition included. */
 
+import { COMMAND_FLAGS } from '../support/watcher-process.ts';
 import type { Figure } from './figure.ts';
 import { inChild } from './measured-window.ts';
 import type { PartOptions } from './part.ts';
@@ -13,7 +14,7 @@ export interface Held {
 
 export async function* heldMemory({ rounds, quick }: PartOptions): AsyncIterable<Figure> {
   const jobsets = quick ? 1_000 : 10_000;
-  const flags = ['--expose-gc', '--max-semi-space-size=8'];
+  const flags = ['--expose-gc', ...COMMAND_FLAGS];
   const results = await inRounds(rounds, {
     held: () => inChild<Held>('million-checks.ts', { jobsets }, flags),
   });

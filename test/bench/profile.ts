@@ -7,6 +7,7 @@ import { mkdtempDisposable, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startNginx } from '../support/nginx.ts';
+import { COMMAND_FLAGS } from '../support/watcher-process.ts';
 import { inChild, type Window } from './measured-window.ts';
 import type { TargetLoad } from './target-load.ts';
 
@@ -42,7 +43,7 @@ const load: TargetLoad = {
   pace: { kind: 'saturated', inFlight: 64 },
   span: { warmUpMs: 1_000, measureMs: Number(seconds) * 1_000 },
 };
-const flags = ['--cpu-prof', `--cpu-prof-dir=${folder.path}`];
+const flags = [...COMMAND_FLAGS, '--cpu-prof', `--cpu-prof-dir=${folder.path}`];
 console.log(await inChild<Window>('pipeline.ts', load, flags));
 const [file = ''] = await readdir(folder.path);
 const profile = JSON.parse(await readFile(path.join(folder.path, file), 'utf8')) as Profile;

@@ -7,11 +7,11 @@ import { freePort, listening, type RunningProcess, startProcess } from './proces
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 /** As the command's first line has it. */
-const FLAGS = ['--max-semi-space-size=8'];
+export const COMMAND_FLAGS = ['--max-semi-space-size=8'];
 
 /** The sources as they stand, for tests; what is published, for benchmarks. */
-export const SOURCE_COMMAND = [process.execPath, ...FLAGS, path.join(ROOT, 'src/cli.ts')];
-export const BUILT_COMMAND = [process.execPath, ...FLAGS, path.join(ROOT, 'dist/cli.js')];
+export const SOURCE_COMMAND = [process.execPath, ...COMMAND_FLAGS, path.join(ROOT, 'src/cli.ts')];
+export const BUILT_COMMAND = [process.execPath, ...COMMAND_FLAGS, path.join(ROOT, 'dist/cli.js')];
 
 /** It listens when its folder is loaded; that of a benchmark takes a while. */
 const LOADED_MS = 120_000;
