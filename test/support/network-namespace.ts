@@ -37,7 +37,8 @@ export async function enterNamespace(): Promise<boolean> {
     stdio: 'inherit',
     env: { ...process.env, [MARK]: '1' },
   });
-  const [code] = await once(child, 'exit');
+  const [code, signal] = await once(child, 'exit');
+  if (signal !== null) console.error(`ended by ${signal}`);
   process.exit(code ?? 1);
 }
 

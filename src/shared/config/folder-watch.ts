@@ -46,7 +46,11 @@ export class FolderWatch implements AsyncDisposable {
       // Looking goes on without events; what is wrong with the folder, the loader tells.
       .on('error', () => {});
     this.ready = new Promise((resolve) => {
-      this.#watcher.once('ready', resolve);
+      this.#watcher.once('ready', () => {
+        resolve();
+        // What was written between the first load and now has made no event.
+        this.#changed();
+      });
     });
   }
 
