@@ -26,6 +26,7 @@ import {
   statusRoute,
 } from './shared/http/routes.ts';
 import { startHttpServer } from './shared/http/server.ts';
+import { parseConnectTo } from './shared/rules/connect-to.ts';
 import type { Clock } from './shared/runtime/clock.ts';
 import { EventLoopMonitor } from './shared/runtime/event-loop.ts';
 import type { Log } from './shared/runtime/log.ts';
@@ -34,7 +35,6 @@ import type { Random } from './shared/runtime/random.ts';
 import { SelfMonitor } from './shared/runtime/self-monitor.ts';
 import { createSecrets } from './shared/secrets/resolve.ts';
 import type { Sink } from './shared/sinks/sink.ts';
-import { parseConnectTo } from './worker/probes/connect-to.ts';
 import { createHttpProbe, type HttpProbe } from './worker/probes/http.ts';
 import { OwnResolver } from './worker/probes/own-resolver.ts';
 import type { Resolver } from './worker/probes/resolver.ts';
@@ -216,8 +216,8 @@ const workerOn = (
     places: { total: concurrency, perHost },
     graceMs: drainMs,
     drainMs: drainMs + HAND_BACK_MS,
-    onResult: (result, transition) => {
-      for (const sink of sinks) sink.write(result, transition);
+    onResult: (result, transition, posts) => {
+      for (const sink of sinks) sink.write(result, transition, posts);
     },
   });
 };

@@ -5,7 +5,7 @@ import type { SettingTexts } from '../shared/config/settings-table.ts';
 import type { Catalogue } from '../shared/domain/catalogue.ts';
 import { WatcherError } from '../shared/domain/errors.ts';
 import type { Result } from '../shared/domain/result.ts';
-import { jsonLine } from '../shared/sinks/json-line.ts';
+import { jsonLine } from '../shared/sinks/json/json-line.ts';
 import type { Sink } from '../shared/sinks/sink.ts';
 import { resultColumns, worstFirst } from './check-columns.ts';
 import { EXIT, statusExitCode } from './exit-codes.ts';

@@ -7,7 +7,7 @@ import type { App } from '../app.ts';
 import type { Result } from '../shared/domain/result.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { LogOptions } from '../shared/runtime/log.ts';
-import { JsonLines } from '../shared/sinks/json-lines.ts';
+import { JsonLines } from '../shared/sinks/json/json-lines.ts';
 import type { Sink } from '../shared/sinks/sink.ts';
 import { LiveTable } from './live-table.ts';
 

@@ -3,13 +3,15 @@
  * owns what is in flight; what a run means is decided by the pure rules it calls.
  */
 
+import type { CheckId } from '../shared/domain/check.ts';
 import { isCheckerFault, isNetworkLevel } from '../shared/domain/reasons.ts';
 import type { Observation, Result, Verdict } from '../shared/domain/result.ts';
 import { isLate } from '../shared/rules/lateness.ts';
 import { NetworkWitness } from '../shared/rules/network-suspicion.ts';
-import { fold, type Transition } from '../shared/rules/state.ts';
+import { fold } from '../shared/rules/state.ts';
 import { defect, failureVerdict, hostOf, suspended } from '../shared/rules/verdict.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
+import type { Sink } from '../shared/sinks/sink.ts';
 import { type CheckTable, IDLE, RUNNING, WAITING } from './check-table.ts';
 import { type PlaceLimits, Places } from './places.ts';
 import type { Plan } from './plan.ts';
@@ -26,7 +28,7 @@ export interface RunnerOptions {
   /** This worker's id, on every result. */
   readonly worker: string;
   /** Called once for each result, in the order in which runs end; must not throw. */
-  readonly onResult: (result: Result, transition: Transition | null) => void;
+  readonly onResult: Sink['write'];
   /** Most targets began to fail at once, so the network here is at fault, or that is over. */
   readonly onSuspicion: (change: 'entered' | 'left') => void;
 }
@@ -163,8 +165,9 @@ export class Runner {
       this.#forget(run);
       this.#options.table.free(run.slot);
     } else {
-      this.#settle(run);
+      // What sinks have kept by then is what the account of ticks may call run: never the other way.
       this.#report(run, observation);
+      this.#settle(run);
     }
     this.#startNext(run);
   }
@@ -194,6 +197,7 @@ export class Runner {
     tally.results[verdict.status]++;
     if (isLate(latenessMs, table.cron[slot]?.intervalMs ?? Number.POSITIVE_INFINITY)) tally.late++;
     const result: Mutable<Result> = {
+      id: table.id[slot] as CheckId,
       check: table.key[slot] as string,
       tick,
       start,
@@ -211,7 +215,7 @@ export class Runner {
     if (!run.scheduled) result.unscheduled = true;
     const expires = observation.certificateExpiresAt;
     if (expires !== undefined) result.certificateExpiresAt = expires;
-    onResult(result, transition);
+    onResult(result, transition, plan.spec.posts);
   }
 
   #verdict(run: Run, plan: Plan, observation: Observation): Verdict {

@@ -3,13 +3,12 @@
 import type { LeaseTiming } from '../shared/coordination/heartbeat.ts';
 import type { Ledger } from '../shared/coordination/ledger.ts';
 import type { WorkerRecord } from '../shared/domain/jobset.ts';
-import type { Result } from '../shared/domain/result.ts';
 import type { StatusSource } from '../shared/domain/status.ts';
-import type { Transition } from '../shared/rules/state.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Meter } from '../shared/runtime/meter.ts';
 import type { Random } from '../shared/runtime/random.ts';
+import type { Sink } from '../shared/sinks/sink.ts';
 import { CheckTable } from './check-table.ts';
 import { CheckViews } from './check-views.ts';
 import { Claimer } from './claimer.ts';
@@ -36,7 +35,7 @@ export interface WorkerOptions {
   /** How long a drain may take in all. */
   readonly drainMs: number;
   /** Must not throw. */
-  readonly onResult: (result: Result, transition: Transition | null) => void;
+  readonly onResult: Sink['write'];
 }
 
 export class Worker implements Authority {
@@ -119,10 +118,10 @@ export class Worker implements Authority {
   #measured({ meter, onResult }: WorkerOptions): WorkerOptions['onResult'] {
     const lateness = meter.histogram('watcher.check.lateness');
     const duration = meter.histogram('watcher.check.duration');
-    return (result, transition) => {
+    return (result, transition, posts) => {
       if (!result.unscheduled) lateness.observe(result.latenessMs);
       duration.observe(result.durationMs);
-      onResult(result, transition);
+      onResult(result, transition, posts);
     };
   }
 

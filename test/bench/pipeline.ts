@@ -12,7 +12,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Catalogue } from '../../src/shared/domain/catalogue.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
-import { JsonLines } from '../../src/shared/sinks/json-lines.ts';
+import { JsonLines } from '../../src/shared/sinks/json/json-lines.ts';
 import { startInProcess } from '../support/in-process-app.ts';
 import { addressOf } from '../support/loopback.ts';
 import { catalogueOf } from '../support/many-checks.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { jsonLine } from '../../src/shared/sinks/json-line.ts';
+import { jsonLine } from '../../src/shared/sinks/json/json-line.ts';
 import { aCheck, anAnswer, aSpec } from '../support/builders.ts';
 import { aCatalogue, startFleet } from '../support/fleet.ts';
 

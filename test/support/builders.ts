@@ -7,7 +7,8 @@ import type {
   JobsetId,
   Schedule,
 } from '../../src/shared/domain/check.ts';
-import type { Answer } from '../../src/shared/domain/result.ts';
+import type { ResultEmission, SelfEmission } from '../../src/shared/domain/delivery.ts';
+import type { Answer, Result } from '../../src/shared/domain/result.ts';
 import type { HeldJobset } from '../../src/worker/workload.ts';
 
 export const aSpec = (
@@ -54,5 +55,40 @@ export const anAnswer = (overrides: Partial<Answer> = {}): Answer => ({
   headers: {},
   body: Buffer.from('{"status":"ok"}'),
   oversize: false,
+  ...overrides,
+});
+
+export const TICK = Date.UTC(2026, 0, 1);
+
+export const aResult = (overrides: Partial<Result> = {}): Result => ({
+  id: 'id-of-a' as CheckId,
+  check: 'a/',
+  tick: TICK,
+  start: TICK + 3,
+  latenessMs: 3,
+  durationMs: 12.3456789,
+  phases: { dns: 0, connect: 1.23456 },
+  status: 'ok',
+  code: null,
+  reason: null,
+  values: { status: 'ok' },
+  worker: 'w1',
+  token: '7',
+  detached: false,
+  ...overrides,
+});
+
+export const anEmission = (
+  overrides: Partial<Result> = {},
+  transition: ResultEmission['transition'] = null,
+): ResultEmission => ({ kind: 'result', result: aResult(overrides), transition });
+
+export const aSelfEmission = (overrides: Partial<SelfEmission> = {}): SelfEmission => ({
+  kind: 'self',
+  at: TICK,
+  host: 'host-1',
+  status: 'ok',
+  findings: [],
+  samples: [],
   ...overrides,
 });

@@ -1,6 +1,6 @@
 /** What a run saw (`Observation`) and what that means (`Result`). */
 
-import type { JsonValue } from './check.ts';
+import type { CheckId, JsonValue } from './check.ts';
 import type { ReasonCode } from './reasons.ts';
 
 export type Status = 'ok' | 'warning' | 'critical' | 'unknown';
@@ -59,6 +59,7 @@ export interface Verdict {
 
 /** One evaluated run. `(check, tick)` identifies it in every sink. */
 export interface Result extends Verdict {
+  readonly id: CheckId;
   /** The check's key. */
   readonly check: string;
   /** When the run was due, ms since the epoch; for a run at start, when it was asked for. */
@@ -76,6 +77,15 @@ export interface Result extends Verdict {
   /** Asked for outside the schedule: at start, by `once`. */
   readonly unscheduled?: boolean;
   readonly certificateExpiresAt?: number;
+}
+
+/** The shown status of a check has changed: what alerts and events are made of. */
+export interface Transition {
+  readonly from: Status | 'pending';
+  readonly to: Status;
+  readonly at: number;
+  /** Of the result that caused it; null when ok. */
+  readonly reason: string | null;
 }
 
 /** Why a tick that fell due was not run. */

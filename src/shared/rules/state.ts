@@ -1,6 +1,6 @@
 /** A check's state across its runs: verdict → **state**, and the moments when it changes. */
 
-import type { Status, Verdict } from '../domain/result.ts';
+import type { Status, Transition, Verdict } from '../domain/result.ts';
 
 /** Small and plain: kept for each check, and written into checkpoints. */
 export interface CheckState {
@@ -10,15 +10,6 @@ export interface CheckState {
   readonly since: number;
   /** Bad runs in a row. */
   readonly bad: number;
-}
-
-/** The shown status has changed: what alerts and events are made of. */
-export interface Transition {
-  readonly from: Status | 'pending';
-  readonly to: Status;
-  readonly at: number;
-  /** Of the result that caused it; null when ok. */
-  readonly reason: string | null;
 }
 
 export interface Folded {

@@ -1,8 +1,9 @@
-/** The port of a sink: results → **sink**. Writing never throws and never waits. */
+/** The port of whatever takes results as they are made: runner → **sink**. Never throws or waits. */
 
-import type { Result } from '../domain/result.ts';
-import type { Transition } from '../rules/state.ts';
+import type { PostSettings } from '../domain/check.ts';
+import type { Result, Transition } from '../domain/result.ts';
 
 export interface Sink extends AsyncDisposable {
-  write(result: Result, transition: Transition | null): void;
+  /** `posts` is what the check's file configures. */
+  write(result: Result, transition: Transition | null, posts: PostSettings | undefined): void;
 }

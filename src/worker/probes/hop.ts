@@ -1,10 +1,11 @@
 /** One request of a run: the first, or the one that a redirect asks for. Pure. */
 
 import { WatcherError } from '../../shared/domain/errors.ts';
+import type { ConnectTo } from '../../shared/rules/connect-to.ts';
 import type { Secrets } from '../../shared/secrets/resolve.ts';
 import type { HeaderList, PreparedHttp } from './prepared.ts';
 import type { Problem } from './problem.ts';
-import { type ConnectTo, isProblem, type Target, targetOf } from './target.ts';
+import { isProblem, type Target, targetOf } from './target.ts';
 
 export interface Hop {
   readonly target: Target;

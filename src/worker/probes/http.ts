@@ -4,6 +4,7 @@
  */
 
 import type { HttpRequest } from '../../shared/domain/check.ts';
+import type { ConnectTo } from '../../shared/rules/connect-to.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Secrets } from '../../shared/secrets/resolve.ts';
 import { Channels } from './channel.ts';
@@ -14,7 +15,7 @@ import type { Probe } from './probe.ts';
 import type { Resolver } from './resolver.ts';
 import { Run, type RunContext } from './run.ts';
 import { FreshSlots, KeptSlots } from './slots.ts';
-import { type ConnectTo, targetOf, targetOfKey } from './target.ts';
+import { targetOf, targetOfKey } from './target.ts';
 
 export interface HttpProbeOptions {
   readonly clock: Clock;

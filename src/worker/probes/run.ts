@@ -5,6 +5,7 @@
  */
 
 import type { Answer, Failure, Observation, Phases } from '../../shared/domain/result.ts';
+import type { ConnectTo } from '../../shared/rules/connect-to.ts';
 import type { Secrets } from '../../shared/secrets/resolve.ts';
 import type { Expiring } from './deadlines.ts';
 import { type Decoded, decodeBody } from './decode.ts';
@@ -19,7 +20,7 @@ import type { Slot } from './slot.ts';
 import type { Slots } from './slots.ts';
 import { resetSocket } from './sockets.ts';
 import { resumeStackTraces, suspendStackTraces } from './stack-traces.ts';
-import { type ConnectTo, isProblem, type Target } from './target.ts';
+import { isProblem, type Target } from './target.ts';
 
 /** What all runs of a probe share. */
 export interface RunContext extends DialContext {

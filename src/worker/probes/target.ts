@@ -5,6 +5,7 @@
  */
 
 import { isIP } from 'node:net';
+import type { ConnectTo } from '../../shared/rules/connect-to.ts';
 import type { Problem } from './problem.ts';
 
 export interface Target {
@@ -22,14 +23,6 @@ export interface Target {
   readonly dialPort: number;
   /** Address family of `dialHost` when it is an address, 0 when it is a name. */
   readonly literal: number;
-}
-
-/** Host and port that stand in for a target's own; null leaves them. */
-export type ConnectTo = (host: string, port: number) => Place | null;
-
-export interface Place {
-  readonly host: string;
-  readonly port: number;
 }
 
 /** The longest name that DNS can hold. */

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, describe, expect, it } from 'vitest';
 import { WatcherError } from '../../../src/shared/domain/errors.ts';
+import { parseConnectTo } from '../../../src/shared/rules/connect-to.ts';
 import { systemClock } from '../../../src/shared/runtime/clock.ts';
 import { createSecrets } from '../../../src/shared/secrets/resolve.ts';
-import { parseConnectTo } from '../../../src/worker/probes/connect-to.ts';
 import { connectProblem, exchangeProblem } from '../../../src/worker/probes/failures.ts';
 import { startDistantTarget } from '../../support/distant-target.ts';
 import {

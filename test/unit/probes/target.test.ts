@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseConnectTo } from '../../../src/worker/probes/connect-to.ts';
+import { parseConnectTo } from '../../../src/shared/rules/connect-to.ts';
 import { targetOf, targetOfKey } from '../../../src/worker/probes/target.ts';
 
 const asIs = () => null;

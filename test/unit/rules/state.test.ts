@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Status, Verdict } from '../../../src/shared/domain/result.ts';
-import {
-  type CheckState,
-  fold,
-  PENDING,
-  type Transition,
-} from '../../../src/shared/rules/state.ts';
+import type { Status, Transition, Verdict } from '../../../src/shared/domain/result.ts';
+import { type CheckState, fold, PENDING } from '../../../src/shared/rules/state.ts';
 
 const verdict = (status: Status): Verdict => ({
   status,

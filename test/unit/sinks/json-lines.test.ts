@@ -1,27 +1,8 @@
 import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
-import type { Result } from '../../../src/shared/domain/result.ts';
-import { JsonLines } from '../../../src/shared/sinks/json-lines.ts';
+import { JsonLines } from '../../../src/shared/sinks/json/json-lines.ts';
+import { aResult, TICK } from '../../support/builders.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-
-const TICK = Date.UTC(2026, 0, 1);
-
-const aResult = (overrides: Partial<Result> = {}): Result => ({
-  check: 'a/',
-  tick: TICK,
-  start: TICK + 3,
-  latenessMs: 3,
-  durationMs: 12.3456789,
-  phases: { dns: 0, connect: 1.23456 },
-  status: 'ok',
-  code: null,
-  reason: null,
-  values: { status: 'ok' },
-  worker: 'w1',
-  token: '7',
-  detached: false,
-  ...overrides,
-});
 
 /** A reader that takes what comes, once it is let. */
 const aReader = () => {

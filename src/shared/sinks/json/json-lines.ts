@@ -5,10 +5,10 @@
  */
 
 import type { Writable } from 'node:stream';
-import type { Result } from '../domain/result.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Result } from '../../domain/result.ts';
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Sink } from '../sink.ts';
 import { jsonLine } from './json-line.ts';
-import type { Sink } from './sink.ts';
 
 const GATHER_MS = 50;
 const GATHER_CHARS = 64 * 1024;

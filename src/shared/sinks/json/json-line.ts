@@ -1,7 +1,7 @@
 /** One result as one JSON line: the shape on stdout, in files and in `once --json`. */
 
-import type { Result } from '../domain/result.ts';
-import { isoTime } from '../runtime/clock.ts';
+import type { Result } from '../../domain/result.ts';
+import { isoTime } from '../../runtime/clock.ts';
 
 /**
  * `{check, tick, start, lateness_ms, duration_ms, phases, status, code, reason, values, worker,

@@ -1,7 +1,14 @@
 /** `--connect-to HOST:PORT:ADDRESS:PORT`, as in curl: connect elsewhere, ask as if nothing changed. */
 
-import { WatcherError } from '../../shared/domain/errors.ts';
-import type { ConnectTo } from './target.ts';
+import { WatcherError } from '../domain/errors.ts';
+
+/** Host and port that stand in for a target's own; null leaves them. */
+export type ConnectTo = (host: string, port: number) => Place | null;
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
 
 interface Rule {
   /** Empty matches any host. */
