@@ -16,7 +16,7 @@ const OWNERS = {
   yaml: '^src/shared/config/',
   zod: '^src/shared/config/',
   chokidar: '^src/shared/config/folder-watch\\.ts$',
-  undici: '^src/(worker/probes/|cli/|shared/sinks/http/transport\\.ts$)',
+  undici: '^src/(worker/probes/|cli/|shared/sinks/http/undici-transport\\.ts$)',
   bottleneck: '^src/shared/runtime/limiter\\.ts$',
   '@aws-sdk/client-cloudwatch': '^src/shared/sinks/aws/',
   '@aws-sdk/client-eventbridge': '^src/shared/sinks/aws/',

@@ -6,6 +6,8 @@
 import { hostname } from 'node:os';
 import { Admin } from './admin/admin.ts';
 import { Publisher } from './admin/publisher.ts';
+import { countOf, exposeCatalogue, exposeChecks, exposeFlow } from './exposed.ts';
+import { type Outlets, openOutlets } from './outlets.ts';
 import { Election } from './shared/coordination/election.ts';
 import { LEASE_TIMING } from './shared/coordination/heartbeat.ts';
 import { Keys } from './shared/coordination/keys.ts';
@@ -14,8 +16,8 @@ import { Ledger } from './shared/coordination/ledger.ts';
 import { Publishing } from './shared/coordination/publishing.ts';
 import type { Catalogue } from './shared/domain/catalogue.ts';
 import type { WorkerId } from './shared/domain/check.ts';
-import type { Severity } from './shared/domain/diagnostic.ts';
 import type { WorkerRecord } from './shared/domain/jobset.ts';
+import type { SinkSettings } from './shared/domain/sink-settings.ts';
 import type { Health, ReloadReport, SelfSource, StatusSource } from './shared/domain/status.ts';
 import { formatAddress, type ListenAddress, serves, type TlsFiles } from './shared/http/listen.ts';
 import {
@@ -32,8 +34,9 @@ import { EventLoopMonitor } from './shared/runtime/event-loop.ts';
 import type { Log } from './shared/runtime/log.ts';
 import { Meter } from './shared/runtime/meter.ts';
 import type { Random } from './shared/runtime/random.ts';
-import { SelfMonitor } from './shared/runtime/self-monitor.ts';
-import { createSecrets } from './shared/secrets/resolve.ts';
+import { type ResultFlow, SelfMonitor } from './shared/runtime/self-monitor.ts';
+import { createSecrets, type Secrets } from './shared/secrets/resolve.ts';
+import { SelfPosts } from './shared/sinks/self-posts.ts';
 import type { Sink } from './shared/sinks/sink.ts';
 import { createHttpProbe, type HttpProbe } from './worker/probes/http.ts';
 import { OwnResolver } from './worker/probes/own-resolver.ts';
@@ -54,7 +57,10 @@ export interface AppOptions {
   readonly log: Log;
   readonly version: string;
   readonly source: CatalogueSource;
+  /** What the process itself shows. */
   readonly sinks: readonly Sink[];
+  /** Null: results are shown, and posted nowhere. */
+  readonly outlets: OutletSettings | null;
   /** Null: no listener, as for a command that ends by itself. */
   readonly listen: ListenAddress | null;
   /** Both are needed to listen on another address than loopback. */
@@ -73,6 +79,13 @@ export interface AppOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Hears of each secret before it is used, so that no text can show it. */
   readonly onSecret: (value: string) => void;
+}
+
+/** Where results are posted besides what check files say, and where they wait when they cannot be. */
+export interface OutletSettings {
+  readonly sinks: readonly SinkSettings[];
+  /** Null: undelivered results are kept in memory, and lost with the process. */
+  readonly stateFolder: string | null;
 }
 
 export interface App extends AsyncDisposable {
@@ -103,18 +116,34 @@ export const startApp = async (options: AppOptions): Promise<App> => {
  * go last.
  */
 const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promise<App> => {
-  const { clock, log, version, source, sinks } = options;
+  const { clock, log, version, source, env, onSecret } = options;
   let catalogue = await source.load();
   let listening: ListenAddress | null = null;
   const meter = new Meter();
   const record = recordOf(options, () => listening);
-  const probe = probeFor(options, () => listening);
+  const secrets = createSecrets({ clock, env, onValue: onSecret });
+  const outlets = outletsOf(options, secrets, record.id);
+  const isOwn = (address: string, port: number, path: string): boolean =>
+    (listening?.port === port && path !== '/healthz' && serves(listening.host, address)) ||
+    outlets?.uses(address, port) === true;
+  const probe = probeFor({ ...options, secrets, isOwn });
   stack.defer(() => probe.close());
   const store = stack.use(new MemoryStore({ clock }));
   const keys = new Keys();
   const admin = adminOn({ ...options, store, keys });
-  const worker = workerOn({ ...options, store, keys, meter, record, probe });
-  const self = stack.use(new SelfMonitor({ clock, meter, worker: record.id, version }));
+  const sinks: readonly Sink[] = outlets ? [...options.sinks, outlets.router] : options.sinks;
+  const worker = workerOn({ ...options, sinks, store, keys, meter, record, probe });
+  const flow: ResultFlow = {
+    get views() {
+      return sinks.flatMap((sink) => sink.views);
+    },
+    get spool() {
+      return outlets?.router.spool ?? null;
+    },
+  };
+  exposeFlow(meter, flow);
+  exposeChecks(meter, worker.status, clock);
+  const self = stack.use(new SelfMonitor({ clock, meter, worker: record.id, version, flow }));
   stack.use(new EventLoopMonitor({ clock, meter }));
   meter.observe('watcher.connections.met_closed', () => probe.metClosed());
   exposeCatalogue(meter, () => catalogue);
@@ -122,6 +151,7 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
   const reload = async (confirm: boolean): Promise<ReloadReport> => {
     catalogue = await source.load();
     admin.offer(catalogue);
+    selfPosts?.follow(catalogue.selves);
     if (confirm) admin.confirm();
     await admin.published();
     return { checks: worker.held, ...countOf(catalogue.diagnostics), held: admin.status.held };
@@ -136,10 +166,13 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
   const { listen } = options;
   const server = listen && stack.use(await startHttpServer({ ...options, listen, routes }));
   listening = server?.address ?? null;
-  for (const sink of sinks) stack.use(sink);
+  for (const sink of options.sinks) stack.use(sink);
+  if (outlets) stack.use(outlets);
+  const selfPosts = outlets && stack.use(selfPostsOf(options, { meter, self, outlets, record }));
   stack.use(admin);
   stack.defer(() => worker.drain());
 
+  selfPosts?.follow(catalogue.selves);
   admin.offer(catalogue);
   admin.start();
   worker.start();
@@ -179,18 +212,41 @@ const recordOf = (
   },
 });
 
-const probeFor = (options: AppOptions, listening: () => ListenAddress | null): HttpProbe => {
-  const { clock, connectTo, dns, env, onSecret } = options;
+const probeFor = (
+  options: AppOptions & {
+    readonly secrets: Secrets;
+    readonly isOwn: (address: string, port: number, path: string) => boolean;
+  },
+): HttpProbe => {
+  const { clock, connectTo, dns, secrets, isOwn } = options;
   return createHttpProbe({
     clock,
     connectTo: parseConnectTo(connectTo),
     resolver: resolverFor(dns, clock),
-    secrets: createSecrets({ clock, env, onValue: onSecret }),
-    denied: (address, port, path) => {
-      const own = listening();
-      return own?.port === port && path !== '/healthz' && serves(own.host, address);
-    },
+    secrets,
+    denied: isOwn,
   });
+};
+
+const outletsOf = (options: AppOptions, secrets: Secrets, worker: string): Outlets | null =>
+  options.outlets && openOutlets({ ...options, ...options.outlets, secrets, worker });
+
+const selfPostsOf = (
+  { clock }: AppOptions,
+  {
+    meter,
+    self,
+    outlets,
+    record,
+  }: {
+    readonly meter: Meter;
+    readonly self: SelfSource;
+    readonly outlets: Outlets;
+    readonly record: WorkerRecord;
+  },
+): SelfPosts => {
+  const { host, id: worker } = record;
+  return new SelfPosts({ clock, meter, self, router: outlets.router, host, worker });
 };
 
 const resolverFor = (dns: string, clock: Clock): Resolver => {
@@ -233,26 +289,3 @@ const healthOf = (worker: Worker): Health =>
   worker.attached || worker.held > 0
     ? { status: 'ok', reason: null }
     : { status: 'unavailable', reason: 'the worker is not registered in the ledger' };
-
-const countOf = (diagnostics: Catalogue['diagnostics']) => {
-  const count = (severity: Severity) =>
-    diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
-  return { errors: count('error'), warnings: count('warning'), infos: count('info') };
-};
-
-const exposeCatalogue = (meter: Meter, catalogue: () => Catalogue): void => {
-  meter.observe('watcher.config.files', () => catalogue().files);
-  meter.observe('watcher.config.diagnostics', () => {
-    const { errors, warnings, infos } = countOf(catalogue().diagnostics);
-    return [
-      { labels: { severity: 'error' }, value: errors },
-      { labels: { severity: 'warning' }, value: warnings },
-      { labels: { severity: 'info' }, value: infos },
-    ];
-  });
-  meter.observe('watcher.config.file_errors', () =>
-    catalogue()
-      .diagnostics.filter(({ severity }) => severity === 'error')
-      .map(({ file, code }) => ({ labels: { file, code }, value: 1 })),
-  );
-};

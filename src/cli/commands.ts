@@ -4,6 +4,7 @@
  */
 
 import type { Command } from 'commander';
+import { register as doctor } from './doctor.ts';
 import { register as fmt } from './fmt.ts';
 import { register as once } from './once.ts';
 import { register as reload } from './reload.ts';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly ((program: Command) => void)[] = [
   schema,
   status,
   self,
+  doctor,
   reload,
   version,
 ];

@@ -29,7 +29,7 @@ export async function onceSession({ args, flags, defaults }: Once): Promise<numb
     if (flags.json) stdout.write(jsonLine(result));
   });
   const session = await openSession({ flags, defaults, stderr });
-  const options = appOptions({ session, targets, sink: firsts });
+  const options = appOptions({ session, targets, sink: firsts, posts: false });
   await using app = await startApp({ ...options, listen: null, runAtStart: true });
   refuseUnknown(app.catalogue, targets);
   const errors = errorsOf(app.catalogue);
@@ -54,6 +54,7 @@ const errorsOf = ({ diagnostics, definitions }: Catalogue): number => {
 
 /** The first result of each check; its later ticks, while others are still to come, do not count. */
 class FirstResults implements Sink {
+  readonly views = [];
   readonly #onFirst: (result: Result) => void;
   readonly #results = new Map<string, Result>();
   #wanted = Number.POSITIVE_INFINITY;

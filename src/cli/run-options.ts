@@ -24,6 +24,9 @@ export interface RunCommandFlags extends RunFlags {
   readonly for?: string;
 }
 
+/** One process on one machine: what is not delivered yet outlives it, without a word of anybody. */
+export const RUN_DEFAULTS: SettingTexts = { state: './.watcher' };
+
 const SHARED: readonly SettingName[] = ['config', 'concurrency', 'dns', 'connect_to', 'log_level'];
 
 interface RunOptions {

@@ -5,6 +5,7 @@
 
 import type { App } from '../app.ts';
 import type { Result } from '../shared/domain/result.ts';
+import type { SinkView } from '../shared/domain/status.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { LogOptions } from '../shared/runtime/log.ts';
 import { JsonLines } from '../shared/sinks/json/json-lines.ts';
@@ -41,16 +42,14 @@ export class RunOutput implements Sink {
   }
 
   /** Begins to show the app's checks. */
-  show({ status, meter }: App): void {
+  show({ status }: App): void {
     const { clock, stdout } = this.#options;
-    const lines = this.#lines;
-    if (lines === null) {
-      this.#table = new LiveTable({ source: status, clock, terminal: stdout });
-      return;
-    }
-    const labels = { sink: 'stdout' };
-    meter.observe('watcher.results.written', () => [{ labels, value: lines.delivered }]);
-    meter.observe('watcher.results.failed', () => [{ labels, value: lines.dropped }]);
+    if (this.#lines !== null) return;
+    this.#table = new LiveTable({ source: status, clock, terminal: stdout });
+  }
+
+  get views(): readonly SinkView[] {
+    return this.#lines?.views ?? [];
   }
 
   write(result: Result): void {

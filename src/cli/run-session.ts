@@ -12,7 +12,7 @@ import type { Log } from '../shared/runtime/log.ts';
 import { DEMO_DIR, startDemo } from './demo.ts';
 import { greeting } from './greeting.ts';
 import { listenerOf } from './listener.ts';
-import { type RunCommandFlags, type Targets, targetsOf } from './run-options.ts';
+import { RUN_DEFAULTS, type RunCommandFlags, type Targets, targetsOf } from './run-options.ts';
 import { RunOutput } from './run-output.ts';
 import { appOptions, openSession, type Session } from './session.ts';
 import { refuseUnknown } from './sources.ts';
@@ -34,7 +34,7 @@ export async function runSession(args: readonly string[], flags: RunCommandFlags
   const table = flags.table && !flags.json;
   const output = new RunOutput({ clock: systemClock, stdout, stderr, table });
   const targets = targetsOf(args);
-  const defaults = isDemo(flags, targets) ? { config: DEMO_DIR } : {};
+  const defaults = { ...RUN_DEFAULTS, ...(isDemo(flags, targets) ? { config: DEMO_DIR } : {}) };
   const session = await openSession({ flags, defaults, stderr: output.stderr });
   const drainMs = session.settings.drainMs + STOP_MS;
   const lifecycle = new Lifecycle({
@@ -62,7 +62,7 @@ async function start({ flags, targets, session, output, lifecycle }: Run): Promi
   const listener = await listenerOf(session);
   const demo = isDemo(flags, targets) ? await startDemo(listener.listen, systemClock) : null;
   if (demo !== null) lifecycle.onStop('the demo service', () => demo[Symbol.asyncDispose]());
-  const options = appOptions({ session, targets, sink: output });
+  const options = appOptions({ session, targets, sink: output, posts: true });
   const connectTo = [...(demo?.connectTo ?? []), ...options.connectTo];
   const listen = demo?.listen ?? listener.listen;
   const app = await startApp({ ...options, ...listener, listen, connectTo });

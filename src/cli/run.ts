@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { SettingName } from '../shared/config/settings-table.ts';
-import { addRunOptions, type RunCommandFlags } from './run-options.ts';
+import { addRunOptions, RUN_DEFAULTS, type RunCommandFlags } from './run-options.ts';
 
 const OWN_SETTINGS: readonly SettingName[] = [
   'per_host',
@@ -11,6 +11,7 @@ const OWN_SETTINGS: readonly SettingName[] = [
   'listen_tls.key',
   'run_at_start',
   'drain',
+  'state',
 ];
 
 const HELP = `
@@ -29,7 +30,7 @@ export const register = (program: Command): void => {
     .command('run')
     .description('run checks in this one process')
     .argument('[url|check...]', 'URLs, or keys of checks of the folder (default: all of it)');
-  addRunOptions(command, { more: OWN_SETTINGS })
+  addRunOptions(command, { more: OWN_SETTINGS, defaults: RUN_DEFAULTS })
     .option('--json', 'print results as JSON lines, on a terminal too')
     .option('--no-table', 'the same')
     .option('--for <duration>', 'stop after that long: 30s, 5m')

@@ -1,7 +1,7 @@
 /** A self report for people: what is wrong first, then one line a subject. */
 
 import { styleText } from 'node:util';
-import type { Quantiles, SelfReport } from '../shared/domain/status.ts';
+import type { Quantiles, SelfReport, SinkView, SpoolView } from '../shared/domain/status.ts';
 import { inert } from '../shared/runtime/inert.ts';
 import { duration, megabytes, plural } from './text.ts';
 
@@ -23,6 +23,8 @@ const subjectsOf = (report: SelfReport): readonly (readonly [name: string, text:
     ['checks', `${checks.held} held`],
     ['ticks', ticksOf(checks)],
     ['results', counts(results)],
+    ...report.sinks.map((sink) => ['sink', sinkOf(sink)] as const),
+    ...(report.spool ? [['spool', spoolOf(report.spool)] as const] : []),
     ['lateness', quantiles(report.lateness)],
     ['duration', quantiles(report.duration)],
     ['runs', `${runs.inFlight} of ${runs.concurrency} places in use, ${runs.waiting} waiting`],
@@ -36,6 +38,18 @@ const ticksOf = ({ scheduled, run, skipped, pending, late }: SelfReport['checks'
   const all = Object.values(skipped).reduce((sum, count) => sum + count, 0);
   const why = all === 0 ? '' : ` (${counts(skipped)})`;
   return `${scheduled} scheduled = ${run} run + ${all} skipped${why} + ${pending} pending; ${late} late`;
+};
+
+const sinkOf = ({ sink, produced, delivered, pending, dropped, failing }: SinkView): string => {
+  const all = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+  const why = all === 0 ? '' : ` (${counts(dropped)})`;
+  const state = failing === null ? '' : `; failing: ${failing}`;
+  return `${sink}: ${produced} produced = ${delivered} delivered + ${pending} pending + ${all} dropped${why}${state}`;
+};
+
+const spoolOf = ({ folder, diskBytes, memoryBytes, problem }: SpoolView): string => {
+  const where = folder === null ? 'no state folder' : `${folder} ${megabytes(diskBytes)}`;
+  return `${where}, memory ${megabytes(memoryBytes)}${problem === null ? '' : `; ${problem}`}`;
 };
 
 const configOf = ({ files, errors, warnings }: SelfReport['config']): string =>

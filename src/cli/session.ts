@@ -41,10 +41,17 @@ export interface AppSources {
   readonly session: Session;
   readonly targets: Targets;
   readonly sink: Sink;
+  /** Whether results are posted. */
+  readonly posts: boolean;
 }
 
 /** Everything but where to listen. */
-export const appOptions = ({ session, targets, sink }: AppSources): Omit<AppOptions, 'listen'> => {
+export const appOptions = ({
+  session,
+  targets,
+  sink,
+  posts,
+}: AppSources): Omit<AppOptions, 'listen'> => {
   const { settings, log, redactor } = session;
   const { config, concurrency, perHost, dns, connectTo, runAtStart, drainMs } = settings;
   return {
@@ -54,6 +61,7 @@ export const appOptions = ({ session, targets, sink }: AppSources): Omit<AppOpti
     version: watcherVersion(),
     source: sourceOf(config, targets, systemClock),
     sinks: [sink],
+    outlets: posts ? { sinks: settings.sinks, stateFolder: settings.state } : null,
     concurrency,
     perHost,
     dns,

@@ -7,10 +7,16 @@ interface ValidateOptions {
   readonly format: 'text' | 'json' | 'github';
   readonly strict?: true;
   readonly json?: true;
+  readonly cost?: true;
+  readonly settings?: string;
+  readonly workers: string;
 }
 
 const HELP = `
 A folder is read as "watcher run" reads it: its *.yml files, without sub-folders.
+
+With --cost it tells instead what the checks create at the sinks of the settings and of their own
+post_* in 30 days: custom metrics and calls, which is what sinks bill. Nothing is sent.
 
 Exit codes: 0 without errors (warnings and advice are fine), 1 with errors, 2 wrong usage.`;
 
@@ -26,11 +32,15 @@ export const register = (program: Command): void => {
     )
     .option('--json', 'the same as --format json')
     .option('--strict', 'count warnings as errors')
+    .option('--cost', 'tell what the checks cost at their sinks, instead')
+    .option('--settings <file>', 'for --cost: where the sinks are (default: watcher.yml)')
+    .option('--workers <n>', 'for --cost: processes that share the checks', '1')
     .addHelpText('after', HELP)
     .action(validate);
 };
 
 async function validate(paths: readonly string[], options: ValidateOptions): Promise<void> {
+  if (options.cost) return tellCost(paths, options);
   const { loadPaths } = await import('./spec-paths.ts');
   const { count, hasErrors, RENDERERS } = await import('../shared/config/diagnostics.ts');
   const { pressureAdvice } = await import('../shared/config/pressure.ts');
@@ -52,4 +62,10 @@ async function validate(paths: readonly string[], options: ValidateOptions): Pro
   }
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   process.exitCode = hasErrors(all, options.strict) ? EXIT.bad : EXIT.ok;
+}
+
+async function tellCost(paths: readonly string[], options: ValidateOptions): Promise<void> {
+  const { costSession } = await import('./cost-session.ts');
+  const { settings, workers, json = false } = options;
+  process.exitCode = await costSession(paths, { settings, workers, json });
 }

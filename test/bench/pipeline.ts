@@ -34,6 +34,7 @@ const counter = {
   write: () => {
     done += 1;
   },
+  views: [],
   [Symbol.asyncDispose]: async () => {},
 };
 const app = await startInProcess({

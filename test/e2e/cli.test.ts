@@ -11,6 +11,7 @@ import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import { Meter } from '../../src/shared/runtime/meter.ts';
 import { SelfMonitor } from '../../src/shared/runtime/self-monitor.ts';
+import { noFlow } from '../support/builders.ts';
 import { watcher } from '../support/cli.ts';
 import { aView, sourceOf } from '../support/views.ts';
 
@@ -23,7 +24,13 @@ interface Running {
 /** What the commands ask, with answers that a test chooses. */
 const aWatcher = async ({ views = [], reload = {}, token }: Running = {}) => {
   const meter = new Meter();
-  const self = new SelfMonitor({ clock: systemClock, meter, worker: 'w1', version: '1.2.3' });
+  const self = new SelfMonitor({
+    clock: systemClock,
+    meter,
+    worker: 'w1',
+    version: '1.2.3',
+    flow: noFlow,
+  });
   const server = await startHttpServer({
     listen: { host: '127.0.0.1', port: 0 },
     log: silentLog,

@@ -21,7 +21,7 @@ const checked = async (metrics: string) => {
 const aBusyMeter = (): Meter => {
   const meter = new Meter();
   meter.histogram('watcher.check.duration').observe(12);
-  meter.counter('watcher.results.written', { sink: 'jsonl' }).add(3);
+  meter.counter('watcher.sink.delivered', { sink: 'jsonl' }).add(3);
   meter.observe('watcher.config.file_errors', () => [
     { labels: { file: 'a "b"\n\\c.yml', code: 'E101' }, value: 1 },
   ]);

@@ -7,8 +7,14 @@ import type {
   JobsetId,
   Schedule,
 } from '../../src/shared/domain/check.ts';
-import type { ResultEmission, SelfEmission } from '../../src/shared/domain/delivery.ts';
+import {
+  nothingDropped,
+  type ResultEmission,
+  type SelfEmission,
+} from '../../src/shared/domain/delivery.ts';
 import type { Answer, Result } from '../../src/shared/domain/result.ts';
+import type { SinkView } from '../../src/shared/domain/status.ts';
+import type { ResultFlow } from '../../src/shared/runtime/self-monitor.ts';
 import type { HeldJobset } from '../../src/worker/workload.ts';
 
 export const aSpec = (
@@ -55,6 +61,22 @@ export const anAnswer = (overrides: Partial<Answer> = {}): Answer => ({
   headers: {},
   body: Buffer.from('{"status":"ok"}'),
   oversize: false,
+  ...overrides,
+});
+
+/** Results go nowhere. */
+export const noFlow: ResultFlow = { views: [], spool: null };
+
+export const aSinkView = (overrides: Partial<SinkView> = {}): SinkView => ({
+  sink: 'datadog series',
+  produced: 0,
+  delivered: 0,
+  pending: 0,
+  dropped: nothingDropped(),
+  retried: 0,
+  calls: 0,
+  lagMs: 0,
+  failing: null,
   ...overrides,
 });
 

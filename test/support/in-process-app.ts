@@ -21,6 +21,7 @@ export const startInProcess = ({ catalogue, sinks, concurrency }: InProcessOptio
     version: 'test',
     source: unchanging(catalogue),
     sinks,
+    outlets: null,
     listen: { host: '127.0.0.1', port: 0 },
     concurrency,
     perHost: concurrency,

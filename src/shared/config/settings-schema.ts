@@ -33,6 +33,7 @@ export const VALUES = {
   connect_to: oneOrMany(text(SETTINGS.connect_to), SETTINGS.connect_to.about),
   run_at_start: flag(SETTINGS.run_at_start),
   drain: duration({ ...SETTINGS.drain, ...DRAIN_MS }),
+  state: text(SETTINGS.state).refine((dir) => dir !== '', { error: 'must be a folder, or none' }),
   log_level: choice(LOG_LEVELS, SETTINGS.log_level),
 } satisfies Record<SettingName, z.ZodType>;
 
@@ -49,7 +50,8 @@ const levelOf = (prefix: string): z.ZodObject => {
   return z.strictObject(shape);
 };
 
-export const settingsFileSchema = levelOf('');
+/** The sinks have a grammar of their own (sinks-schema.ts), and are no setting of one value. */
+export const settingsFileSchema = levelOf('').extend({ sinks: z.unknown().optional() });
 
 /** The inverse: `{ listen_tls: { cert } }` → `{ 'listen_tls.cert': cert }`. */
 export const flatten = (file: Readonly<Record<string, unknown>>): GivenSettings =>

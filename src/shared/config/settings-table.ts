@@ -29,7 +29,6 @@ export const SETTINGS = {
   'listen_tls.key': { about: 'private key of the listener, PEM', takes: 'file', default: null },
   listen_token: {
     about: 'what callers of the listener must know; in a file only as a reference',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: what it is called in files
     takes: '${env:NAME} or ${file:PATH}',
     default: null,
     secret: true,
@@ -55,6 +54,11 @@ export const SETTINGS = {
     about: 'how long runs in flight may take when watcher stops',
     takes: 'duration',
     default: '12s',
+  },
+  state: {
+    about: 'folder where results are kept until they are delivered; none: nowhere',
+    takes: 'dir',
+    default: null,
   },
   log_level: {
     about: 'what is logged: debug, info, warn or error',

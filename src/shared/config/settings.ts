@@ -4,9 +4,10 @@ import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { JsonValue } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
+import type { SinkSettings } from '../domain/sink-settings.ts';
 import type { LogLevel } from '../runtime/log.ts';
 import { faultsOf } from './issues.ts';
-import { readSettingsFile } from './settings-file.ts';
+import { readSettingsFile, type SettingsFile } from './settings-file.ts';
 import { type GivenSettings, VALUES } from './settings-schema.ts';
 import {
   flagOf,
@@ -31,7 +32,11 @@ export interface Settings {
   readonly connectTo: readonly string[];
   readonly runAtStart: boolean;
   readonly drainMs: number;
+  /** Where what is not delivered yet outlives the process; null: nowhere. */
+  readonly state: string | null;
   readonly logLevel: LogLevel;
+  /** Of the whole pool; what check files post is not among them. */
+  readonly sinks: readonly SinkSettings[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -52,39 +57,47 @@ const DEFAULT_FILE = 'watcher.yml';
 export const loadSettings = async (sources: SettingsSources): Promise<Settings> => {
   const { env, flags = {}, defaults = {} } = sources;
   const problems: string[] = [];
-  const file = sources.file ?? (env['WATCHER_SETTINGS'] || undefined);
+  const path = sources.file ?? (env['WATCHER_SETTINGS'] || undefined);
+  const file = await fromFile(path, env);
+  problems.push(...file.problems);
   const given = {
     ...fromTexts(defaults, flagOf, problems),
-    ...(await fromFile(file, problems)),
+    ...file.given,
     ...fromTexts(textsOf(env), variableOf, problems),
     ...fromTexts(flags, flagOf, problems),
   };
   if (problems.length > 0) throw new WatcherError('WCH_SETTINGS', problems.join('\n'));
-  const settings = settingsOf(given);
-  await refuseAmongChecks(file ?? DEFAULT_FILE, settings.config);
+  const settings = { ...settingsOf(given), sinks: file.sinks };
+  await refuseAmongChecks(path ?? DEFAULT_FILE, settings.config);
   return settings;
 };
 
-const fromFile = async (file: string | undefined, problems: string[]): Promise<GivenSettings> => {
+const NO_FILE: SettingsFile = { given: {}, sinks: [], problems: [] };
+
+const fromFile = async (file: string | undefined, env: Environment): Promise<SettingsFile> => {
   const path = file ?? DEFAULT_FILE;
   try {
-    const read = await readSettingsFile(path);
-    problems.push(...read.problems);
-    return read.given;
+    return await readSettingsFile(path, env);
   } catch (cause) {
-    if (file === undefined && (cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    if (file === undefined && (cause as NodeJS.ErrnoException).code === 'ENOENT') return NO_FILE;
     throw new WatcherError('WCH_SETTINGS', `settings: ${path} cannot be read`, { cause });
   }
 };
 
-/** `CONFIG_FILE_DIR` is the older name of WATCHER_CONFIG. An empty variable is one that is not set. */
+/** An empty variable is one that is not set. */
 const textsOf = (env: Environment): SettingTexts => {
   const texts: Partial<Record<SettingName, string>> = {};
   for (const name of SETTING_NAMES) {
-    const text = env[variableOf(name)] || (name === 'config' && env['CONFIG_FILE_DIR']);
+    const text = env[variableOf(name)] || OTHER_NAMES[name]?.(env);
     if (text) texts[name] = text;
   }
   return texts;
+};
+
+/** Set by what came before watcher, and by systemd's StateDirectory=, which may name several. */
+const OTHER_NAMES: { readonly [N in SettingName]?: (env: Environment) => string | undefined } = {
+  config: (env) => env['CONFIG_FILE_DIR'],
+  state: (env) => env['STATE_DIRECTORY']?.split(':')[0],
 };
 
 const fromTexts = (
@@ -124,7 +137,7 @@ const written = (name: SettingName, text: string | readonly string[]): JsonValue
   }
 };
 
-const settingsOf = (given: GivenSettings): Settings => {
+const settingsOf = (given: GivenSettings): Omit<Settings, 'sinks'> => {
   const of = <N extends SettingName>(name: N) =>
     given[name] ?? (VALUES[name].parse(SETTINGS[name].default) as NonNullable<GivenSettings[N]>);
   const concurrency = of('concurrency');
@@ -139,6 +152,7 @@ const settingsOf = (given: GivenSettings): Settings => {
     connectTo: given.connect_to ?? [],
     runAtStart: of('run_at_start'),
     drainMs: of('drain'),
+    state: given.state === undefined || given.state === 'none' ? null : given.state,
     logLevel: of('log_level'),
   };
 };

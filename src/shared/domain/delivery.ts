@@ -61,5 +61,11 @@ export const DROP_REASONS = {
 } as const;
 export type DropReason = keyof typeof DROP_REASONS;
 
+export const nothingDropped = (): Record<DropReason, number> =>
+  Object.fromEntries(Object.keys(DROP_REASONS).map((reason) => [reason, 0])) as Record<
+    DropReason,
+    number
+  >;
+
 /** A post as a check file configures it, rendered for one run. Never holds a secret. */
 export type PostBody = JsonValue;

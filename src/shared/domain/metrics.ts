@@ -3,6 +3,7 @@
  * docs/operations.md are made from it.
  */
 
+import { DROP_REASONS, type DropReason } from './delivery.ts';
 import { SKIP_REASONS, type SkipReason, type Status } from './result.ts';
 
 export type MetricKind = 'counter' | 'gauge' | 'histogram';
@@ -22,6 +23,7 @@ export interface MetricDefinition {
 const NONE = {} as const;
 const STATUSES: readonly Status[] = ['ok', 'warning', 'critical', 'unknown'];
 const SKIPS = Object.keys(SKIP_REASONS) as readonly SkipReason[];
+const DROPS = Object.keys(DROP_REASONS) as readonly DropReason[];
 
 /** At any moment: scheduled = run + skipped (all reasons) + pending. */
 export const METRICS = {
@@ -91,17 +93,89 @@ export const METRICS = {
     labels: { status: STATUSES },
     help: 'Results by status, runs at start included',
   },
-  'watcher.results.written': {
-    kind: 'counter',
+  'watcher.check.success': {
+    kind: 'gauge',
     unit: 'count',
-    labels: { sink: [] },
-    help: 'Results that a sink has accepted',
+    labels: { check: [] },
+    help: '1 where the last result was ok or warning, 0 where critical; of 1000 checks at most, the worst first',
   },
-  'watcher.results.failed': {
+  'watcher.check.last_duration': {
+    kind: 'gauge',
+    unit: 'ms',
+    labels: { check: [] },
+    help: 'Duration of the last run, of the same checks',
+  },
+  'watcher.check.last_tick_age': {
+    kind: 'gauge',
+    unit: 'ms',
+    labels: { check: [] },
+    help: 'Since the tick of the last result, of the same checks',
+  },
+  'watcher.sink.produced': {
     kind: 'counter',
     unit: 'count',
     labels: { sink: [] },
-    help: 'Results that a sink has not accepted and that were given up',
+    help: 'Results and reports for a sink; each is delivered, pending or dropped',
+  },
+  'watcher.sink.delivered': {
+    kind: 'counter',
+    unit: 'count',
+    labels: { sink: [] },
+    help: 'Results and reports that a sink has accepted',
+  },
+  'watcher.sink.dropped': {
+    kind: 'counter',
+    unit: 'count',
+    labels: { sink: [], reason: DROPS },
+    help: 'Results and reports that a sink will never get, by reason',
+  },
+  'watcher.sink.pending': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: { sink: [] },
+    help: 'Results and reports that wait for a sink, kept in the state folder where there is one',
+  },
+  'watcher.sink.unaccounted': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: { sink: [] },
+    help: 'Neither delivered, pending nor dropped; anything but 0 is a defect of watcher',
+  },
+  'watcher.sink.retried': {
+    kind: 'counter',
+    unit: 'count',
+    labels: { sink: [] },
+    help: 'Results and reports that were sent again, as the call before failed or went unanswered',
+  },
+  'watcher.sink.calls': {
+    kind: 'counter',
+    unit: 'count',
+    labels: { sink: [] },
+    help: 'Calls to a sink',
+  },
+  'watcher.sink.lag': {
+    kind: 'gauge',
+    unit: 'ms',
+    labels: { sink: [] },
+    help: 'Age of the oldest result that waits for a sink',
+  },
+  'watcher.sink.failing': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: { sink: [] },
+    help: '1 while the last call to a sink has failed',
+  },
+  'watcher.spool.size': {
+    kind: 'gauge',
+    unit: 'bytes',
+    labels: { place: ['disk', 'memory'] },
+    help: 'Undelivered results, and delivered ones that were kept between them',
+  },
+  'watcher.spool.damaged': {
+    kind: 'counter',
+    unit: 'count',
+    labels: NONE,
+    help: 'Records of the state folder that a former process or its disk has left damaged',
   },
   'watcher.runs.in_flight': {
     kind: 'gauge',
@@ -196,6 +270,28 @@ export const METRICS = {
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof METRICS;
+
+/**
+ * What is pushed to metrics sinks each minute, and which labels are kept; over all others it is
+ * summed. Few, because most sinks bill by the number of series.
+ */
+export const PUSHED_METRICS = {
+  'watcher.checks.held': [],
+  'watcher.checks.scheduled': [],
+  'watcher.checks.run': [],
+  'watcher.checks.skipped': ['reason'],
+  'watcher.checks.pending': [],
+  'watcher.checks.unaccounted': [],
+  'watcher.checks.late': [],
+  'watcher.results': ['status'],
+  'watcher.runs.waiting': [],
+  'watcher.sink.pending': ['sink'],
+  'watcher.sink.dropped': ['sink'],
+  'watcher.event_loop.utilisation': [],
+  'watcher.config.file_errors': [],
+  'watcher.heartbeat.age': [],
+  'watcher.uptime': [],
+} as const satisfies { readonly [N in MetricName]?: readonly string[] };
 
 /** The metrics of one kind, so that a handle cannot be bound to a metric of another. */
 export type NameOf<K extends MetricKind> = {

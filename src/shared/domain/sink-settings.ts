@@ -1,14 +1,27 @@
 /** The pool-wide sinks of the settings file: `sinks: [...]`, decoded. Secrets stand as references. */
 
 import type { JsonValue, SecretText } from './check.ts';
+import type { Status } from './result.ts';
 
 /** The numbers of a check that go to a metrics sink; each is billed by most of them. */
 export const CHECK_METRICS = {
-  success: { name: 'watcher.check.success', unit: 'count', help: '1 for ok and warning, else 0' },
+  success: {
+    name: 'watcher.check.success',
+    unit: 'count',
+    help: '1 for ok and warning, 0 for critical; unknown says nothing of the target and has none',
+  },
   duration_ms: { name: 'watcher.check.duration_ms', unit: 'ms', help: 'From start to end' },
   lateness_ms: { name: 'watcher.check.lateness_ms', unit: 'ms', help: 'From tick to start' },
 } as const;
 export type CheckMetric = keyof typeof CHECK_METRICS;
+
+/** The value of `success`; null is no point at all. */
+export const SUCCESS: Readonly<Record<Status, number | null>> = {
+  ok: 1,
+  warning: 1,
+  critical: 0,
+  unknown: null,
+};
 
 /** Series, events for transitions, service checks; host `api.<site>`, key in the header. */
 export interface DatadogSink {

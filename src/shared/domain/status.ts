@@ -1,5 +1,6 @@
 /** The JSON shapes that a process serves and `watcher status` and `watcher self` print. */
 
+import type { DropReason } from './delivery.ts';
 import type { SkipReason, Status } from './result.ts';
 
 /** Upper bounds, in ms, read from a logarithmic histogram; null before the first run. */
@@ -66,11 +67,41 @@ export interface StatusPage {
 export type SelfFindingCode =
   | 'config_errors'
   | 'results_lost'
+  | 'sink_failing'
+  | 'state_folder'
   | 'claims_not_renewed'
   | 'behind'
   | 'event_loop'
   | 'network'
   | 'unaccounted';
+
+/** What became of the results for one sink: produced = delivered + pending + dropped, all reasons. */
+export interface SinkView {
+  /** What it is called in logs and metrics. */
+  readonly sink: string;
+  readonly produced: number;
+  readonly delivered: number;
+  readonly pending: number;
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Items that were sent again. */
+  readonly retried: number;
+  readonly calls: number;
+  /** Age of the oldest that is pending. */
+  readonly lagMs: number;
+  /** Why the last call failed; null while calls succeed. */
+  readonly failing: string | null;
+}
+
+/** Where undelivered results are kept. */
+export interface SpoolView {
+  /** Null without a state folder. */
+  readonly folder: string | null;
+  readonly diskBytes: number;
+  readonly memoryBytes: number;
+  readonly damaged: number;
+  /** Why the folder cannot be written to; null while it can. */
+  readonly problem: string | null;
+}
 
 /** Something about watcher itself that needs a person. */
 export interface SelfFinding {
@@ -100,10 +131,10 @@ export interface SelfReport {
     readonly unaccounted: number;
     readonly late: number;
   };
-  readonly results: Readonly<Record<Status, number>> & {
-    readonly written: number;
-    readonly failed: number;
-  };
+  readonly results: Readonly<Record<Status, number>>;
+  readonly sinks: readonly SinkView[];
+  /** Null where results go to nobody but the screen. */
+  readonly spool: SpoolView | null;
   readonly lateness: Quantiles | null;
   readonly duration: Quantiles | null;
   readonly runs: {

@@ -35,7 +35,7 @@ type Reading<N extends MetricName> = keyof LabelsOf<N> extends never
 type LabelArguments<N extends MetricName> = keyof LabelsOf<N> extends never ? [] : [LabelsOf<N>];
 
 /** Labels such as file names come from outside: more samples of one metric than this are cut. */
-const MAX_SAMPLES = 200;
+const MAX_SAMPLES = 1_000;
 
 /** Upper bounds in ms: a run within a local network to one that ends at a long timeout. */
 const BOUNDS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4] as const;

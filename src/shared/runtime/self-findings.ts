@@ -1,6 +1,6 @@
 /** What in a self report needs a person, decided from its numbers alone. */
 
-import type { SelfFinding, SelfReport } from '../domain/status.ts';
+import type { SelfFinding, SelfReport, SinkView } from '../domain/status.ts';
 
 /** Three heartbeats, which is how long a claim lasts without one. */
 const HEARTBEAT_LATE_MS = 6000;
@@ -14,15 +14,20 @@ export type Facts = Omit<SelfReport, 'status' | 'findings'>;
 export interface Mark {
   readonly run: number;
   readonly late: number;
-  readonly failed: number;
+  readonly lost: number;
 }
+
+/** Results that a sink will never get. */
+export const lostOf = (sinks: Facts['sinks']): number =>
+  sinks.reduce((sum, { dropped }) => sum + Object.values(dropped).reduce((a, b) => a + b, 0), 0);
 
 /** One finding for each thing that needs a person, each with the numbers that show it. */
 export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] => {
-  const { checks, results, config, eventLoop, heartbeatAgeMs } = facts;
+  const { checks, sinks, spool, config, eventLoop, heartbeatAgeMs } = facts;
   const late = checks.late - before.late;
   const run = checks.run - before.run;
-  const failed = results.failed - before.failed;
+  const lost = lostOf(sinks) - before.lost;
+  const failing = sinks.filter(({ failing: reason }) => reason !== null);
   const seconds = (heartbeatAgeMs / 1000).toFixed(1);
   const files = [...new Set(config.fileErrors.map((error) => error.file))].join(', ');
   const findings: readonly (SelfFinding & { readonly holds: boolean })[] = [
@@ -33,8 +38,18 @@ export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] =
     },
     {
       code: 'results_lost',
-      holds: failed > 0,
-      message: `${failed} results were not accepted by a sink`,
+      holds: lost > 0,
+      message: `${lost} results will never arrive: ${reasonsOf(sinks)}`,
+    },
+    {
+      code: 'sink_failing',
+      holds: failing.length > 0,
+      message: failing.map(failureOf).join('; '),
+    },
+    {
+      code: 'state_folder',
+      holds: spool !== null && spool.problem !== null,
+      message: `${spool?.folder}: ${spool?.problem}; undelivered results are kept in memory`,
     },
     {
       code: 'claims_not_renewed',
@@ -64,3 +79,16 @@ export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] =
   ];
   return findings.filter(({ holds }) => holds).map(({ code, message }) => ({ code, message }));
 };
+
+const failureOf = ({ sink, failing, pending, lagMs }: SinkView): string =>
+  `${sink}: ${failing}; ${pending} wait, the oldest for ${Math.round(lagMs / 1000)} s`;
+
+/** `datadog series window 12, eventbridge refused 1` */
+const reasonsOf = (sinks: Facts['sinks']): string =>
+  sinks
+    .flatMap(({ sink, dropped }) =>
+      Object.entries(dropped)
+        .filter(([, count]) => count > 0)
+        .map(([reason, count]) => `${sink} ${reason} ${count}`),
+    )
+    .join(', ');

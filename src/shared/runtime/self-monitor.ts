@@ -1,9 +1,9 @@
 /** How watcher itself is: meter → **self report** → GET /v1/self, `watcher self`. */
 
-import type { Quantiles, SelfReport, SelfSource } from '../domain/status.ts';
+import type { Quantiles, SelfReport, SelfSource, SinkView, SpoolView } from '../domain/status.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Histogram, Meter, Sample } from './meter.ts';
-import { type Facts, findingsOf, type Mark } from './self-findings.ts';
+import { type Facts, findingsOf, lostOf, type Mark } from './self-findings.ts';
 
 /** What has gone wrong counts as a finding for one to two windows. */
 const WINDOW_MS = 60_000;
@@ -13,11 +13,18 @@ export interface SelfMonitorOptions {
   readonly meter: Meter;
   readonly worker: string;
   readonly version: string;
+  /** What became of results on their way out. */
+  readonly flow: ResultFlow;
+}
+
+export interface ResultFlow {
+  readonly views: readonly SinkView[];
+  readonly spool: SpoolView | null;
 }
 
 export class SelfMonitor implements SelfSource, Disposable {
   readonly #options: SelfMonitorOptions;
-  #before: Mark = { run: 0, late: 0, failed: 0 };
+  #before: Mark = { run: 0, late: 0, lost: 0 };
   #mark: Mark = this.#before;
   #timer: Timer;
 
@@ -43,22 +50,27 @@ export class SelfMonitor implements SelfSource, Disposable {
   }
 
   #rollWindow(): void {
-    const { checks, results } = this.#facts();
+    const { checks, sinks } = this.#facts();
     this.#before = this.#mark;
-    this.#mark = { run: checks.run, late: checks.late, failed: results.failed };
+    this.#mark = { run: checks.run, late: checks.late, lost: lostOf(sinks) };
     this.#timer = this.#options.clock.after(WINDOW_MS, () => this.#rollWindow());
   }
 
   #facts(): Facts {
-    const { meter, worker, version } = this.#options;
+    const { meter, worker, version, flow } = this.#options;
     const uptimeMs = meter.total('watcher.uptime');
     const rssBytes = meter.total('watcher.memory.rss');
     const { version: node, pid } = process;
-    return { process: { worker, version, node, pid, uptimeMs, rssBytes }, ...factsOf(meter) };
+    return {
+      process: { worker, version, node, pid, uptimeMs, rssBytes },
+      sinks: flow.views,
+      spool: flow.spool,
+      ...factsOf(meter),
+    };
   }
 }
 
-const factsOf = (meter: Meter): Omit<Facts, 'process'> => {
+const factsOf = (meter: Meter): Omit<Facts, 'process' | 'sinks' | 'spool'> => {
   const loop = byLabel(meter.samples('watcher.event_loop.delay'), 'stat');
   const diagnostics = byLabel(meter.samples('watcher.config.diagnostics'), 'severity');
   return {
@@ -71,11 +83,7 @@ const factsOf = (meter: Meter): Omit<Facts, 'process'> => {
       unaccounted: meter.total('watcher.checks.unaccounted'),
       late: meter.total('watcher.checks.late'),
     },
-    results: {
-      ...byLabel<SelfReport['results']>(meter.samples('watcher.results'), 'status'),
-      written: meter.total('watcher.results.written'),
-      failed: meter.total('watcher.results.failed'),
-    },
+    results: byLabel<SelfReport['results']>(meter.samples('watcher.results'), 'status'),
     lateness: quantilesOf(meter.histogram('watcher.check.lateness')),
     duration: quantilesOf(meter.histogram('watcher.check.duration')),
     runs: {

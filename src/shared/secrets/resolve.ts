@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { WatcherError } from '../domain/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type SecretReference, secretReferences } from './reference.ts';
+import { hasReference, type SecretReference, secretReferences } from './reference.ts';
 
 export interface Secrets {
   /**
@@ -11,6 +11,8 @@ export interface Secrets {
    * names the reference and never a value, when one cannot be read.
    */
   resolve(text: string): string;
+  /** A secret that stands in a file as it is: whoever hears of values hears of it, too. */
+  hide(text: string): void;
 }
 
 export interface SecretsOptions {
@@ -49,6 +51,9 @@ export const createSecrets = ({ clock, env, onValue }: SecretsOptions): Secrets 
   };
 
   return {
+    hide: (text) => {
+      if (!hasReference(text)) onValue?.(text);
+    },
     resolve: (text) => {
       let resolved = '';
       let rest = text;

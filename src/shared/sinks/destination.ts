@@ -57,6 +57,9 @@ export interface Destination<Payload = unknown> extends AsyncDisposable {
   readonly maxAgeMs: number;
   /** Calls at a time. */
   readonly concurrency: number;
+  /** Limits of one call, already with a margin: what reaches one of them does not wait for the window. */
+  readonly maxItems: number;
+  readonly maxCallBytes: number;
   /** Whether the emission is for it at all. */
   wants(emission: Emission): boolean;
   /**

@@ -46,6 +46,14 @@ describe('the flags for settings', () => {
     expect(texts).toEqual({ connect_to: rules });
   });
 
+  it('of run alone say where state is kept', () => {
+    const program = new Command();
+    register(program);
+    const help = program.commands[0]?.helpInformation() ?? '';
+    expect(help).toMatch(/--state <dir> [^(]*\(default: \.\/\.watcher\)/);
+    expect(addRunOptions(new Command()).helpInformation()).not.toContain('--state');
+  });
+
   it('want a value each', () => {
     const program = new Command();
     register(program);

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { selfText } from '../../../src/cli/self-text.ts';
+import type { SinkView, SpoolView } from '../../../src/shared/domain/status.ts';
 import { Meter } from '../../../src/shared/runtime/meter.ts';
 import { SelfMonitor } from '../../../src/shared/runtime/self-monitor.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -8,7 +9,8 @@ import { ManualClock } from '../../support/manual-clock.ts';
 const begin = () => {
   const clock = new ManualClock();
   const meter = new Meter();
-  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3' });
+  const flow: { views: SinkView[]; spool: SpoolView | null } = { views: [], spool: null };
+  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3', flow });
   return { clock, meter, monitor };
 };
 

@@ -15,7 +15,9 @@ const DEFAULTS: Settings = {
   connectTo: [],
   runAtStart: true,
   drainMs: 12_000,
+  state: null,
   logLevel: 'info',
+  sinks: [],
 };
 
 let dir: string;
@@ -71,12 +73,12 @@ describe('settings', () => {
       connect_to: ["a:1:b:2", "c:3:d:4"]
       run_at_start: false
       drain: 0s
+      state: /var/lib/watcher
       log_level: error`;
     expect(await loaded(text)).toEqual({
       config: 'checks',
       listen: '0.0.0.0:9000',
       listenTls: { cert: 'a.pem', key: 'b.pem' },
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference
       listenToken: '${env:TOKEN}',
       concurrency: 9,
       perHost: 5,
@@ -84,7 +86,9 @@ describe('settings', () => {
       connectTo: ['a:1:b:2', 'c:3:d:4'],
       runAtStart: false,
       drainMs: 0,
+      state: '/var/lib/watcher',
       logLevel: 'error',
+      sinks: [],
     });
   });
 
@@ -101,6 +105,7 @@ describe('settings', () => {
       WATCHER_CONNECT_TO: 'a:1:b:2, c:3:d:4',
       WATCHER_RUN_AT_START: 'false',
       WATCHER_DRAIN: '500ms',
+      WATCHER_STATE: 'state',
       WATCHER_LOG_LEVEL: 'debug',
     };
     expect(await loadSettings({ env })).toEqual({
@@ -114,7 +119,9 @@ describe('settings', () => {
       connectTo: ['a:1:b:2', 'c:3:d:4'],
       runAtStart: false,
       drainMs: 500,
+      state: 'state',
       logLevel: 'debug',
+      sinks: [],
     });
   });
 
@@ -123,6 +130,22 @@ describe('settings', () => {
     [{ CONFIG_FILE_DIR: 'old' }, 'old'],
   ])('find the folder of %j in %s', async (env, config) => {
     expect(await loadSettings({ env })).toMatchObject({ config });
+  });
+
+  it.each([
+    [{ WATCHER_STATE: '/a', STATE_DIRECTORY: '/b' }, '/a'],
+    [{ STATE_DIRECTORY: '/b:/c' }, '/b'],
+    [{ STATE_DIRECTORY: '' }, './file'],
+    [{ WATCHER_STATE: 'none', STATE_DIRECTORY: '/b' }, null],
+  ])('keep state, with %j, in %s', async (env, state) => {
+    expect(await loaded('state: ./file\n', env)).toMatchObject({ state });
+  });
+
+  it('keep state where the command says, unless the file says nowhere', async () => {
+    const defaults = { state: './.watcher' };
+    expect(await loadSettings({ env: {}, defaults })).toMatchObject({ state: './.watcher' });
+    await writeFile(file, 'state: none\n');
+    expect(await loadSettings({ file, env: {}, defaults })).toMatchObject({ state: null });
   });
 
   it('may be in a file that a variable names', async () => {
@@ -160,10 +183,34 @@ describe('settings', () => {
     },
   );
 
+  it('tell of sinks at their places, together with the rest', async () => {
+    const text = 'drain: 7\nsinks:\n  - kind: datadog\n    api_key: hunter2\n  - { kind: jsonl }\n';
+    expect(await refused(text, { WATCHER_DNS: 'nowhere' })).toEqual([
+      'watcher.yml:1:8: error E502 drain must be a duration such as 500ms, 10s or 1m, not 7',
+      'watcher.yml:4:14: error E511 api_key must be ${env:NAME} or ${file:PATH}',
+      'watcher.yml:5:5: error E503 "path" is missing',
+      expect.stringContaining('WATCHER_DNS: '),
+    ]);
+  });
+
+  it('have the sinks of the file, with the region of the environment', async () => {
+    const text = 'sinks:\n  - kind: eventbridge\n  - { kind: jsonl, path: a }\n';
+    const { sinks } = await loaded(text, { AWS_REGION: 'eu-west-1' });
+    expect(sinks).toMatchObject([
+      { kind: 'eventbridge', region: 'eu-west-1' },
+      { kind: 'jsonl', path: 'a' },
+    ]);
+  });
+
   it('refuse a token that stands in the file, and do not repeat it', async () => {
     expect(await refused('listen_token: hunter2\n')).toEqual([
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: what it says
       'watcher.yml:1:15: error E511 listen_token must be ${env:NAME} or ${file:PATH}',
+    ]);
+  });
+
+  it('want a name for the folder of the state', async () => {
+    expect(await refused('state: ""\n')).toEqual([
+      'watcher.yml:1:8: error E502 state must be a folder, or none, not ""',
     ]);
   });
 

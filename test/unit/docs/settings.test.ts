@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { settingsFileSchema, VALUES } from '../../../src/shared/config/settings-schema.ts';
 import {
   flagOf,
@@ -7,6 +8,7 @@ import {
   type Setting,
   variableOf,
 } from '../../../src/shared/config/settings-table.ts';
+import { SINK_KINDS, SINK_SCHEMAS } from '../../../src/shared/config/sinks-schema.ts';
 import { expectSection, markdownTable } from '../../support/generated-section.ts';
 
 describe('docs/settings.md', () => {
@@ -23,6 +25,40 @@ describe('docs/settings.md', () => {
   });
 });
 
+interface KeySchema {
+  readonly description?: string;
+  readonly default?: unknown;
+}
+
+/** As it would be written in the file. */
+const written = (value: unknown): string =>
+  typeof value === 'object'
+    ? JSON.stringify(value)
+        .replaceAll(/"(\w+)":/g, '$1: ')
+        .replaceAll(',', ', ')
+    : String(value);
+
+describe('the sinks of docs/settings.md', () => {
+  it('have every key', async () => {
+    const rows = SINK_KINDS.flatMap((kind) => {
+      const { properties, required = [] } = z.toJSONSchema(SINK_SCHEMAS[kind], {
+        io: 'input',
+        unrepresentable: 'any',
+      });
+      const keys = Object.entries(properties ?? {}) as [string, KeySchema][];
+      return keys
+        .filter(([key]) => key !== 'kind')
+        .map(([key, { description = '', default: value }]) => {
+          const usual = value === undefined ? '' : `\`${written(value)}\``;
+          const need = required.includes(key) ? 'must be given' : usual;
+          return [kind, `\`${key}\``, need, description];
+        });
+    });
+    const titles = ['kind', 'key', 'default', 'what it is'];
+    await expectSection('docs/settings.md', 'sinks', markdownTable(titles, rows));
+  });
+});
+
 describe('the table of settings', () => {
   it.each(SETTING_NAMES.filter((name) => SETTINGS[name].default !== null))(
     'has a default for %s that its grammar accepts',
@@ -33,6 +69,6 @@ describe('the table of settings', () => {
 
   it('is what the settings file may hold', () => {
     const keys = [...new Set(SETTING_NAMES.map((name) => name.split('.')[0]))];
-    expect(Object.keys(settingsFileSchema.shape)).toEqual(keys);
+    expect(Object.keys(settingsFileSchema.shape)).toEqual([...keys, 'sinks']);
   });
 });

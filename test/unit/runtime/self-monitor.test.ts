@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { nothingDropped } from '../../../src/shared/domain/delivery.ts';
+import type { SinkView, SpoolView } from '../../../src/shared/domain/status.ts';
 import { Meter } from '../../../src/shared/runtime/meter.ts';
 import { SelfMonitor } from '../../../src/shared/runtime/self-monitor.ts';
+import { aSinkView } from '../../support/builders.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const begin = () => {
   const clock = new ManualClock();
   const meter = new Meter();
-  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3' });
+  const flow: { views: SinkView[]; spool: SpoolView | null } = { views: [], spool: null };
+  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3', flow });
   const codes = () => monitor.self().findings.map((finding) => finding.code);
-  return { clock, meter, monitor, codes };
+  return { clock, meter, flow, monitor, codes };
 };
 
 describe('the self report', () => {
@@ -46,7 +50,6 @@ describe('the self report', () => {
       'config_errors',
       (meter) => meter.gauge('watcher.config.diagnostics', { severity: 'error' }).set(1),
     ],
-    ['results_lost', (meter) => meter.counter('watcher.results.failed', { sink: 'jsonl' }).add()],
     ['claims_not_renewed', (meter) => meter.gauge('watcher.heartbeat.age').set(6001)],
     ['event_loop', (meter) => meter.gauge('watcher.event_loop.utilisation').set(0.9)],
     ['network', (meter) => meter.gauge('watcher.network.suspected').set(1)],
@@ -81,9 +84,29 @@ describe('the self report', () => {
     ]);
   });
 
+  it('names a sink that does not take results, and what waits for it', () => {
+    const { flow, monitor, codes } = begin();
+    flow.views = [aSinkView(), aSinkView({ sink: 'b', failing: '503', pending: 7, lagMs: 61_000 })];
+    expect(codes()).toEqual(['sink_failing']);
+    expect(monitor.self().findings[0]?.message).toBe('b: 503; 7 wait, the oldest for 61 s');
+  });
+
+  it('names a state folder that cannot be written to', () => {
+    const { flow, monitor, codes } = begin();
+    const spool = { folder: '/s', diskBytes: 0, memoryBytes: 0, damaged: 0, problem: null };
+    flow.spool = spool;
+    expect(codes()).toEqual([]);
+    flow.spool = { ...spool, problem: 'ENOSPC' };
+    expect(codes()).toEqual(['state_folder']);
+    expect(monitor.self().findings[0]?.message).toContain('/s: ENOSPC');
+  });
+
   it('forgets a loss that is more than two minutes old', async () => {
-    const { clock, meter, codes } = begin();
-    meter.counter('watcher.results.failed', { sink: 'jsonl' }).add();
+    const { clock, flow, monitor, codes } = begin();
+    flow.views = [aSinkView({ dropped: { ...nothingDropped(), window: 3 } })];
+    expect(monitor.self().findings[0]?.message).toBe(
+      '3 results will never arrive: datadog series window 3',
+    );
     await clock.advance(60_000);
     expect(codes()).toEqual(['results_lost']);
     await clock.advance(60_000);

@@ -18,6 +18,8 @@ export interface HttpAnswer {
 export interface HttpTransport extends AsyncDisposable {
   /** Rejects when there is no answer: name, connection, TLS, timeout (10 s), abort. */
   call(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer>;
+  /** Opens a connection, TLS included, and sends nothing. Rejects as `call` does. */
+  reach(url: string, signal: AbortSignal): Promise<void>;
   /** Whether it speaks to this very address, so that no check is aimed at a sink of watcher. */
   uses(address: string, port: number): boolean;
 }

@@ -5,7 +5,9 @@
  */
 
 import type { Writable } from 'node:stream';
+import { nothingDropped } from '../../domain/delivery.ts';
 import type { Result } from '../../domain/result.ts';
+import type { SinkView } from '../../domain/status.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Sink } from '../sink.ts';
 import { jsonLine } from './json-line.ts';
@@ -21,9 +23,9 @@ export class JsonLines implements Sink {
   #chars = 0;
   #timer: Timer | null = null;
   #failed = false;
-  delivered = 0;
+  #delivered = 0;
   /** Lines that the reader did not take in time, or that came after the stream had failed. */
-  dropped = 0;
+  #dropped = 0;
 
   constructor(stream: Writable, clock: Clock) {
     this.#stream = stream;
@@ -32,6 +34,23 @@ export class JsonLines implements Sink {
     stream.on('error', () => {
       this.#failed = true;
     });
+  }
+
+  get views(): readonly SinkView[] {
+    const pending = this.#gathered.length;
+    return [
+      {
+        sink: 'stdout',
+        produced: this.#delivered + this.#dropped + pending,
+        delivered: this.#delivered,
+        pending,
+        dropped: { ...nothingDropped(), overflow: this.#dropped },
+        retried: 0,
+        calls: 0,
+        lagMs: 0,
+        failing: this.#failed ? 'nobody reads stdout any more' : null,
+      },
+    ];
   }
 
   write(result: Result): void {
@@ -56,10 +75,10 @@ export class JsonLines implements Sink {
     this.#chars = 0;
     if (lines.length === 0) return;
     if (this.#failed || this.#stream.writableLength > BACKLOG_BYTES) {
-      this.dropped += lines.length;
+      this.#dropped += lines.length;
       return;
     }
-    this.delivered += lines.length;
+    this.#delivered += lines.length;
     this.#stream.write(lines.join(''));
   }
 }

@@ -1,0 +1,60 @@
+/**
+ * What a folder creates at its sinks before it is deployed: checks and sinks → **custom metrics and
+ * calls in thirty days**, which is what sinks bill. Prices are the sinks' own affair.
+ */
+
+import type { CheckDefinition, SelfDefinition } from '../domain/check.ts';
+import type { SinkSettings } from '../domain/sink-settings.ts';
+import { Month } from './month.ts';
+import { namesOf, ownMetrics, sinkCosts } from './pool-cost.ts';
+import { postCost, postDestinations } from './post-cost.ts';
+
+export interface CostOptions {
+  readonly definitions: readonly CheckDefinition[];
+  readonly selves: readonly SelfDefinition[];
+  readonly sinks: readonly SinkSettings[];
+  /** Processes that share the checks; each gathers by itself. */
+  readonly workers: number;
+  /** Start of the thirty days, ms since the epoch, a whole second. */
+  readonly from: number;
+}
+
+/** Of thirty days. */
+export interface CostReport {
+  readonly checks: number;
+  readonly runs: number;
+  readonly workers: number;
+  readonly destinations: readonly DestinationCost[];
+}
+
+export interface DestinationCost {
+  /** What it is called in logs and metrics. */
+  readonly sink: string;
+  /** Without what may be a secret. */
+  readonly where: string;
+  readonly checks: number;
+  readonly customMetrics: number;
+  /** Null: one for each change of a status, and nobody knows beforehand how many there will be. */
+  readonly calls: number | null;
+  /** Of a file. */
+  readonly bytes: number | null;
+}
+
+export const costOf = (options: CostOptions): CostReport => {
+  const { definitions, workers, sinks } = options;
+  const month = new Month(options.from);
+  const all = definitions.map(({ id, spec }) => ({ id, schedule: spec.schedule }));
+  const posts = postDestinations(options);
+  const names = new Set([...sinks.flatMap(namesOf), ...posts.map(({ sink }) => sink)]);
+  const own = ownMetrics(names.size);
+  const pool = { month, definitions, all, workers, own };
+  return {
+    checks: all.length,
+    runs: month.runsOf(all),
+    workers,
+    destinations: [
+      ...sinks.flatMap((sink) => sinkCosts(sink, pool)),
+      ...posts.map((post) => postCost(post, { month, workers, own })),
+    ],
+  };
+};

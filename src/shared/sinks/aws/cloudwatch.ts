@@ -1,0 +1,168 @@
+/** The destination of CloudWatch: pool-wide metrics, and those that check files post. */
+
+import {
+  type AwsAccess,
+  CHECK_METRICS,
+  type CheckMetric,
+  type CloudWatchSink,
+} from '../../domain/sink-settings.ts';
+import type { Destination, DestinationContext, Item } from '../destination.ts';
+import { destinationId } from '../destination-id.ts';
+import { AwsClient } from './client.ts';
+import {
+  bodyStart,
+  encodeMetrics,
+  MAX_CALL_BYTES,
+  MAX_DATUMS,
+  type MetricsOf,
+  type Point,
+} from './cloudwatch-encode.ts';
+import {
+  checkValue,
+  type Dimensions,
+  dimensionsEnd,
+  dimensionText,
+  fits,
+  headStart,
+  selfPoints,
+} from './cloudwatch-points.ts';
+import { type AwsTarget, needsCredentials, outcomeOf, verificationOf } from './outcome.ts';
+import { cloudWatchService } from './services.ts';
+
+/** Two weeks are accepted; an hour is for clocks that differ and calls that wait. */
+const MAX_AGE_MS = 14 * 86_400_000 - 3_600_000;
+/**
+ * Several runs of a check in one minute are one datum, so more is gathered than one call takes when
+ * none are.
+ */
+const GATHERED_CALLS = 4;
+/** Every result as metrics with the dimension `check`; watcher's own with the dimension `host`. */
+export const cloudWatchDestination = (
+  sink: CloudWatchSink,
+  context: DestinationContext,
+): Destination<string> => {
+  const { namespace, region, key = '', metrics, dimensions } = sink;
+  const sorted = Object.entries(dimensions).sort();
+  const rest = dimensionsEnd(dimensions);
+  const heads = metrics.map((metric) =>
+    headStart(CHECK_METRICS[metric].name, CHECK_METRICS[metric].unit),
+  );
+  const pointsOf = ({ emission }: Item): readonly Point[] => {
+    if (emission.kind === 'self')
+      return selfPoints(emission.samples, { ...dimensions, host: emission.host });
+    const end = dimensionText('check', emission.result.check) + rest;
+    return metrics.map((metric, i) => ({
+      head: heads[i] + end,
+      value: checkValue(metric, emission.result),
+    }));
+  };
+  return destination(sink, context, {
+    id: destinationId('cloudwatch', region, key, namespace, JSON.stringify(sorted)),
+    label: 'cloudwatch',
+    itemDatums: metrics.length,
+    metrics: { namespace, keyOf: checkOf, pointsOf },
+    self: { ...dimensions, host: context.host },
+  });
+};
+
+const POST_NAMESPACE = 'Watcher';
+const POST_METRICS = Object.keys(CHECK_METRICS) as readonly CheckMetric[];
+
+/** `post_service` of check files: three metrics, by the `source` that the file names. */
+export const cloudWatchPostDestination = (
+  access: AwsAccess,
+  context: DestinationContext,
+): Destination<string> => {
+  const sourceOf = ({ body }: Item): string =>
+    (body as { readonly source: string | null } | null)?.source ?? context.host;
+  const heads = POST_METRICS.map((metric) => headStart(metric, CHECK_METRICS[metric].unit));
+  const rest = dimensionsEnd({});
+  const pointsOf = (item: Item): readonly Point[] => {
+    const { emission } = item;
+    const source = sourceOf(item);
+    if (emission.kind === 'self') return selfPoints(emission.samples, { source });
+    const end = dimensionText('source', source) + rest;
+    return POST_METRICS.map((metric, i) => ({
+      head: heads[i] + end,
+      value: checkValue(metric, emission.result),
+    }));
+  };
+  return destination(access, context, {
+    id: destinationId('cloudwatch posts', access.region, access.key ?? ''),
+    label: 'cloudwatch posts',
+    itemDatums: POST_METRICS.length,
+    metrics: { namespace: POST_NAMESPACE, keyOf: sourceOf, pointsOf },
+    self: { source: context.host },
+  });
+};
+
+const checkOf = ({ emission }: Item): string =>
+  emission.kind === 'result' ? emission.result.check : SELF_KEY;
+/** No check's key: a URL has no space. */
+const SELF_KEY = ' self';
+
+const DOCTOR = {
+  name: 'watcher.doctor',
+  kind: 'gauge',
+  unit: 'count',
+  labels: {},
+  value: 1,
+} as const;
+
+interface Kind {
+  readonly id: Destination['id'];
+  readonly label: string;
+  /** What one result becomes. */
+  readonly itemDatums: number;
+  readonly metrics: MetricsOf;
+  /** Dimensions of what watcher tells of itself. */
+  readonly self: Dimensions;
+}
+
+const destination = (
+  access: AwsAccess,
+  context: DestinationContext,
+  { id, label, itemDatums, metrics, self }: Kind,
+): Destination<string> => {
+  const { namespace } = metrics;
+  const client = new AwsClient(cloudWatchService, access, context);
+  const target: AwsTarget = {
+    name: `CloudWatch in ${access.region}`,
+    permission: `cloudwatch:PutMetricData, where it has the condition cloudwatch:namespace for "${namespace}"`,
+  };
+  const send: Destination<string>['send'] = async ({ payload }, signal) => {
+    try {
+      await client.call(payload, signal);
+      return { kind: 'delivered' };
+    } catch (error) {
+      const outcome = outcomeOf(error, target, context.clock.now());
+      if (needsCredentials(error, outcome)) client.forgetCredentials();
+      return outcome;
+    }
+  };
+  return {
+    id,
+    label,
+    windowMs: 60_000,
+    maxAgeMs: MAX_AGE_MS,
+    concurrency: 2,
+    maxItems: GATHERED_CALLS * Math.floor(MAX_DATUMS / itemDatums),
+    maxCallBytes: GATHERED_CALLS * MAX_CALL_BYTES,
+    wants: (emission) =>
+      emission.kind === 'result' ||
+      emission.samples.some(({ labels }) => fits({ ...labels, ...self })),
+    encode: (items) => encodeMetrics(items, metrics),
+    send,
+    verify: async (signal) => {
+      const [head] = selfPoints([DOCTOR], self).map((point) => point.head);
+      const second = Math.floor(context.clock.now() / 1000);
+      const payload = `${bodyStart(namespace)}${head},"Timestamp":${second},"Values":[1]}]}`;
+      const outcome = await send({ items: [], bytes: payload.length, payload }, signal);
+      return verificationOf(
+        outcome,
+        `${target.name} took one value of ${DOCTOR.name} in the namespace "${namespace}" (a fraction of a cent)`,
+      );
+    },
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  };
+};

@@ -1,0 +1,130 @@
+/** The destination of EventBridge: changes of status pool-wide, and events that check files post. */
+
+import type { JsonValue } from '../../domain/check.ts';
+import type { Emission } from '../../domain/delivery.ts';
+import type { AwsAccess, EventBridgeSink } from '../../domain/sink-settings.ts';
+import type { Destination, DestinationContext, Outcome } from '../destination.ts';
+import { destinationId } from '../destination-id.ts';
+import { AwsClient } from './client.ts';
+import { outcomeOfEntries } from './entry-outcome.ts';
+import {
+  bodyText,
+  changeText,
+  type EventsOf,
+  encodeEvents,
+  entryText,
+  MAX_CALL_BYTES,
+  MAX_ENTRIES,
+} from './eventbridge-encode.ts';
+import { type AwsTarget, needsCredentials, outcomeOf, verificationOf } from './outcome.ts';
+import { eventBridgeService } from './services.ts';
+
+const MAX_AGE_MS = 86_400_000;
+const STATUS_CHANGE = 'Check Status Change';
+/** No rule asks for it, so nobody is alerted. */
+const DOCTOR = 'Watcher Doctor';
+
+/** Changes of the status of checks. */
+export const eventBridgeDestination = (
+  { bus, source, ...access }: EventBridgeSink,
+  context: DestinationContext,
+): Destination<string> =>
+  destination(access, context, {
+    id: destinationId('eventbridge', access.region, access.key ?? '', bus),
+    label: 'eventbridge',
+    bus,
+    source,
+    wants: (emission) => emission.kind === 'result' && emission.transition !== null,
+    eventOf: ({ emission }) =>
+      emission.kind === 'result' && emission.transition !== null
+        ? {
+            source,
+            detailType: STATUS_CHANGE,
+            detail: changeText(emission.result, emission.transition),
+            resources: [],
+          }
+        : null,
+  });
+
+/** As `compileEventPost` renders it. */
+interface EventBody {
+  readonly Source: string;
+  readonly DetailType: string;
+  readonly Detail: { readonly [key: string]: JsonValue };
+  readonly Resources: readonly string[];
+}
+
+/** `post_service` of check files, byte for byte as configured, to the default bus. */
+export const eventBridgePostDestination = (
+  access: AwsAccess,
+  context: DestinationContext,
+): Destination<string> =>
+  destination(access, context, {
+    id: destinationId('eventbridge posts', access.region, access.key ?? ''),
+    label: 'eventbridge posts',
+    bus: null,
+    source: 'watcher',
+    wants: () => true,
+    eventOf: ({ body }) => {
+      if (body === null) return null;
+      const { Source, DetailType, Detail, Resources } = body as unknown as EventBody;
+      return {
+        source: Source,
+        detailType: DetailType,
+        detail: JSON.stringify(Detail),
+        resources: Resources,
+      };
+    },
+  });
+
+interface Kind extends EventsOf {
+  readonly id: Destination['id'];
+  readonly label: string;
+  /** Of the event by which `verify` asks. */
+  readonly source: string;
+  readonly wants: (emission: Emission) => boolean;
+}
+
+const destination = (
+  access: AwsAccess,
+  context: DestinationContext,
+  { id, label, bus, source, wants, eventOf }: Kind,
+): Destination<string> => {
+  const { clock, host } = context;
+  const client = new AwsClient(eventBridgeService, access, context);
+  const target: AwsTarget = {
+    name: `EventBridge in ${access.region}`,
+    permission: `events:PutEvents on the bus ${bus ?? 'default'}`,
+  };
+  const put = async (body: string, count: number, signal: AbortSignal): Promise<Outcome> => {
+    try {
+      return outcomeOfEntries(await client.call(body, signal), count, target);
+    } catch (error) {
+      const outcome = outcomeOf(error, target, clock.now());
+      if (needsCredentials(error, outcome)) client.forgetCredentials();
+      return outcome;
+    }
+  };
+  return {
+    id,
+    label,
+    windowMs: 1_000,
+    maxAgeMs: MAX_AGE_MS,
+    concurrency: 4,
+    maxItems: MAX_ENTRIES,
+    maxCallBytes: MAX_CALL_BYTES,
+    wants,
+    encode: (items) => encodeEvents(items, { bus, eventOf }),
+    send: ({ payload, items }, signal) => put(payload, items.length, signal),
+    verify: async (signal) => {
+      const detail = JSON.stringify({ host });
+      const doctor = { source, detailType: DOCTOR, detail, resources: [] };
+      const body = bodyText([entryText(doctor, clock.now(), bus)]);
+      return verificationOf(
+        await put(body, 1, signal),
+        `${target.name} took one event "${DOCTOR}" on the bus ${bus ?? 'default'}; no rule asks for it`,
+      );
+    },
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  };
+};

@@ -1,0 +1,254 @@
+/**
+ * Where each emission goes: runner → **router** → journal → deliveries. One delivery for each distinct
+ * destination, however many checks name it: pool-wide ones stand, those of check files are made on
+ * first use and closed when nobody has used them for a while.
+ *
+ * A result is in the journal before `write` returns, and so before its tick is counted as run.
+ */
+
+import type { PostSettings } from '../domain/check.ts';
+import type {
+  DestinationId,
+  DropReason,
+  Emission,
+  PostBody,
+  SelfEmission,
+} from '../domain/delivery.ts';
+import type { Result, Transition } from '../domain/result.ts';
+import type { SinkView, SpoolView } from '../domain/status.ts';
+import { fraction } from '../rules/hash.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Limiter } from '../runtime/limiter.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Random } from '../runtime/random.ts';
+import { Delivery, type Records } from './delivery.ts';
+import type { Destination } from './destination.ts';
+import { type Journal, openJournal } from './journal/journal.ts';
+import type { Post } from './posts.ts';
+import type { Sink } from './sink.ts';
+import { Unclaimed } from './unclaimed.ts';
+import { addViews } from './views.ts';
+
+export interface RouterOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** This process, in the pool: its calls have their own place in each window. */
+  readonly worker: string;
+  readonly poolWide: readonly Destination[];
+  readonly postsOf: (posts: PostSettings) => readonly Post[];
+  readonly limiter: (concurrency: number) => Limiter;
+  /** Null: what is undelivered is kept in memory, and lost with the process. */
+  readonly stateFolder: string | null;
+}
+
+/** A destination that no check has named for this long is closed. */
+const IDLE_MS = 900_000;
+const SWEEP_MS = 60_000;
+/** On the way out: as long as a call to a sink may take. */
+const FINISH_MS = 10_000;
+const MOST_ROUTES = 10_000;
+
+type Bodies = Record<DestinationId, PostBody>;
+
+export class Router implements Sink {
+  readonly #options: RouterOptions;
+  readonly #journal: Journal;
+  readonly #records: Records;
+  readonly #poolWide: readonly Delivery[];
+  readonly #deliveries = new Map<DestinationId, Delivery>();
+  /** Specs are shared by checks, so few are ever compiled. */
+  #posts = new WeakMap<PostSettings, readonly Post[]>();
+  readonly #unclaimed: Unclaimed;
+  readonly #routes = new Map<string, readonly DestinationId[]>();
+  /** Totals of what was closed: counters never go back. */
+  #closed: readonly SinkView[] = [];
+  #timer: Timer;
+
+  constructor(options: RouterOptions) {
+    const { clock, log, stateFolder } = options;
+    this.#options = options;
+    this.#journal = openJournal({
+      folder: stateFolder,
+      clock,
+      log,
+      onEvict: (_, through) => this.#evict(through),
+      onMoved: (from, to, ids) => {
+        for (const id of ids) this.#deliveries.get(id)?.moved(from, to);
+      },
+    });
+    this.#records = {
+      item: ({ id }, seq) => {
+        const record = this.#journal.read(seq);
+        return record && { seq, emission: record.emission, body: record.bodies?.[id] ?? null };
+      },
+      done: ({ id }, seqs) => this.#journal.done(id, seqs),
+    };
+    this.#unclaimed = new Unclaimed(this.#journal.recovered(), {
+      clock,
+      done: (id, seqs) => this.#journal.done(id, seqs),
+    });
+    this.#poolWide = options.poolWide.map((destination) => this.#open(destination));
+    this.#timer = clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
+  get spool(): SpoolView {
+    const { diskBytes, memoryBytes, damaged, isDurable } = this.#journal.state;
+    const folder = this.#options.stateFolder;
+    const problem = folder === null || isDurable ? null : 'it cannot be written to';
+    return { folder, diskBytes, memoryBytes, damaged, problem };
+  }
+
+  /** By what they are called: destinations that share a label are added up. */
+  get views(): readonly SinkView[] {
+    const open = [...this.#deliveries.values()].map((delivery) => delivery.view);
+    return addViews([...open, ...this.#closed, ...this.#unclaimed.views]);
+  }
+
+  write(result: Result, transition: Transition | null, posts: PostSettings | undefined): void {
+    this.#route({ kind: 'result', result, transition }, posts, this.#poolWide);
+  }
+
+  /** Watcher's own health, to the pool-wide sinks. */
+  report(emission: SelfEmission): void {
+    this.#route(emission, undefined, this.#poolWide);
+  }
+
+  /** Watcher's own health, as a `self` block configures it. */
+  post(emission: SelfEmission, posts: PostSettings): void {
+    this.#route(emission, posts, []);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer.cancel();
+    const { isDurable } = this.#journal.state;
+    const deadline = new AbortController();
+    const timer = this.#options.clock.after(FINISH_MS, () => deadline.abort());
+    const deliveries = [...this.#deliveries.values()];
+    await Promise.all(
+      deliveries.map((one) => one.finish(deadline.signal, { backlogToo: !isDurable })),
+    );
+    timer.cancel();
+    if (!isDurable) for (const delivery of deliveries) delivery.giveUp('shutdown');
+    this.#tellLeft();
+    this.#journal[Symbol.dispose]();
+  }
+
+  #route(
+    emission: Emission,
+    settings: PostSettings | undefined,
+    poolWide: readonly Delivery[],
+  ): void {
+    const to: Delivery[] = [];
+    const ids: DestinationId[] = [];
+    for (const delivery of poolWide) {
+      if (!delivery.destination.wants(emission)) continue;
+      to.push(delivery);
+      ids.push(delivery.destination.id);
+    }
+    const bodies = settings === undefined ? null : this.#render(emission, settings, to, ids);
+    if (ids.length === 0) return;
+    const isUrgent = emission.kind === 'result' && emission.transition !== null;
+    const seq = this.#journal.append(emission, bodies, this.#same(ids), isUrgent);
+    for (const delivery of to) {
+      const body = bodies?.[delivery.destination.id] ?? null;
+      delivery.offer({ seq, emission, body });
+    }
+  }
+
+  /** The journal knows a list that it has seen by its being the same object. */
+  #same(ids: readonly DestinationId[]): readonly DestinationId[] {
+    const key = ids.join();
+    const known = this.#routes.get(key);
+    if (known) return known;
+    if (this.#routes.size >= MOST_ROUTES) this.#routes.clear();
+    this.#routes.set(key, ids);
+    return ids;
+  }
+
+  #render(
+    emission: Emission,
+    settings: PostSettings,
+    to: Delivery[],
+    ids: DestinationId[],
+  ): Bodies | null {
+    let bodies: Bodies | null = null;
+    for (const { destination, render } of this.#postsOf(settings)) {
+      const body = render(emission);
+      if (body === null) continue;
+      const { id } = destination;
+      to.push(this.#deliveries.get(id) ?? this.#open(destination));
+      ids.push(id);
+      bodies ??= {};
+      bodies[id] = body;
+    }
+    return bodies;
+  }
+
+  #postsOf(settings: PostSettings): readonly Post[] {
+    let posts = this.#posts.get(settings);
+    if (posts === undefined) {
+      posts = this.#options.postsOf(settings);
+      this.#posts.set(settings, posts);
+    }
+    return posts;
+  }
+
+  #open(destination: Destination): Delivery {
+    const { worker, limiter } = this.#options;
+    const delivery = new Delivery({
+      ...this.#options,
+      destination,
+      records: this.#records,
+      limiter: limiter(destination.concurrency),
+      phase: fraction(`${worker}:${destination.id}`),
+    });
+    this.#deliveries.set(destination.id, delivery);
+    delivery.recover(this.#unclaimed.claim(destination.id));
+    return delivery;
+  }
+
+  /** The journal must make room: it hears which state changes are still needed, and by whom. */
+  #evict(through: number): ReadonlyMap<number, readonly DestinationId[]> {
+    const needed = new Map<number, DestinationId[]>();
+    const need = (id: DestinationId, seqs: readonly number[]): void => {
+      for (const seq of seqs) needed.set(seq, [...(needed.get(seq) ?? []), id]);
+    };
+    for (const [id, delivery] of this.#deliveries) need(id, delivery.evict(through));
+    this.#unclaimed.evict(through);
+    return needed;
+  }
+
+  #sweep(): void {
+    const { clock } = this.#options;
+    this.#timer = clock.after(SWEEP_MS, () => this.#sweep());
+    this.#unclaimed.expire();
+    const idleSince = clock.monotonicMs() - IDLE_MS;
+    for (const delivery of this.#deliveries.values()) {
+      if (this.#poolWide.includes(delivery)) continue;
+      if (delivery.pending === 0 && delivery.lastUsedAt < idleSince) this.#close(delivery);
+    }
+  }
+
+  #close(delivery: Delivery): void {
+    this.#deliveries.delete(delivery.destination.id);
+    // They hold destinations that end here.
+    this.#posts = new WeakMap();
+    this.#closed = addViews([...this.#closed, delivery.view]);
+    void delivery.finish(AbortSignal.abort(), { backlogToo: false });
+  }
+
+  #tellLeft(): void {
+    const { log } = this.#options;
+    const lost = (dropped: Readonly<Record<DropReason, number>>): number => dropped.shutdown;
+    for (const { sink, pending, dropped, failing } of this.views) {
+      if (pending > 0) log.warn('results are kept for the next start', { sink, pending, failing });
+      if (lost(dropped) > 0)
+        log.error('results were lost: the process ended without a state folder', {
+          sink,
+          lost: lost(dropped),
+          failing,
+        });
+    }
+  }
+}
