@@ -61,5 +61,9 @@ const NOTES: readonly Note[] = [
     ({ workers }) => workers === 1,
     'All of it for one process; several gather calls apart: --workers N.',
   ],
+  [
+    ({ workers }) => workers > 1,
+    'Calls are at most these: each process is taken to have something for each window.',
+  ],
   [() => true, 'Most sinks bill custom metrics and calls: see their price lists.'],
 ];

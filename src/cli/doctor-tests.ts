@@ -1,9 +1,9 @@
 /** What `watcher doctor` tests besides the sinks: what a run needs of this machine. */
 
 import { lookup, Resolver } from 'node:dns/promises';
-import { mkdir, open, readFile, rm, statfs } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, rmdir, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Settings } from '../shared/config/settings.ts';
 import { formatAddress, type ListenAddress } from '../shared/http/listen.ts';
 import type { Verification } from '../shared/sinks/destination.ts';
@@ -38,11 +38,24 @@ export const testState = async (folder: string | null): Promise<Verification> =>
     try {
       await writeAndSync(probe);
     } finally {
-      await rm(made ?? probe, { recursive: true, force: true });
+      await rm(probe, { force: true });
+      if (made !== undefined) await removeEmpty(folder, made);
     }
     return roomIn(folder, bavail * bsize);
   } catch (error) {
     return failed(`${folder} cannot be written (${codeOf(error)}); name another with --state`);
+  }
+};
+
+/** Up to the first folder that was made; a run that has begun meanwhile keeps its own. */
+const removeEmpty = async (folder: string, made: string): Promise<void> => {
+  const first = resolve(made);
+  for (let one = resolve(folder); one.startsWith(first); one = dirname(one)) {
+    try {
+      await rmdir(one);
+    } catch {
+      return;
+    }
   }
 };
 

@@ -66,6 +66,7 @@ async function validate(paths: readonly string[], options: ValidateOptions): Pro
 
 async function tellCost(paths: readonly string[], options: ValidateOptions): Promise<void> {
   const { costSession } = await import('./cost-session.ts');
-  const { settings, workers, json = false } = options;
+  const { settings, workers, format } = options;
+  const json = options.json === true || format === 'json';
   process.exitCode = await costSession(paths, { settings, workers, json });
 }

@@ -1,6 +1,6 @@
 /**
  * Every figure that watcher promises, with its bound, in one run: a table, and all samples in
- * bench-results.json. `npm run bench -- [a b c d e f] [--rounds N] [--quick]`; `--json` prints the
+ * bench-results.json. `npm run bench -- [a b c d e f g] [--rounds N] [--quick]`; `--json` prints the
  * samples too, `--keep` puts the table into docs/performance.md, `--assert` ends with 1 on a miss.
  *
  * It runs in a network of its own where that is allowed: 100,000 connections a minute leave their
@@ -21,6 +21,7 @@ import { heldMemory } from './held-memory.ts';
 import { keep } from './keep.ts';
 import { lateness } from './lateness.ts';
 import type { Part } from './part.ts';
+import { sinkPath } from './sink-path.ts';
 import { startUp } from './start-up.ts';
 import { median } from './statistics.ts';
 
@@ -31,6 +32,7 @@ const PARTS = {
   d: heldMemory,
   e: folders,
   f: startUp,
+  g: sinkPath,
 } as const satisfies Record<string, Part>;
 
 const RESULTS = path.resolve(import.meta.dirname, '../../bench-results.json');

@@ -6,11 +6,18 @@ import { fewDescriptors } from './few-descriptors.ts';
 import { keptSockets } from './kept-sockets.ts';
 import { noRoute } from './no-route.ts';
 import type { Row } from './row.ts';
+import { sinkDown } from './sink-down.ts';
 
-export const ROWS: readonly Row[] = [
+/** What checks see. */
+export const PROBE_ROWS: readonly Row[] = [
   keptSockets,
   blockedLoop,
   fewDescriptors,
   deadResolver,
   noRoute,
 ];
+
+/** What becomes of their results. */
+export const SINK_ROWS: readonly Row[] = [sinkDown];
+
+export const ROWS: readonly Row[] = [...PROBE_ROWS, ...SINK_ROWS];

@@ -8,7 +8,7 @@ export interface Batching {
 
 /** A test holds this against the destinations themselves. */
 export const BATCHING = {
-  'datadog series': { windowSeconds: 10, itemsPerCall: 600 },
+  'datadog series': { windowSeconds: 10, itemsPerCall: 6_000 },
   'datadog service checks': { windowSeconds: 10, itemsPerCall: 2_000 },
   'eventbridge posts': { windowSeconds: 1, itemsPerCall: 10 },
 } as const satisfies Record<string, Batching>;

@@ -5,7 +5,7 @@
 
 import type { CheckDefinition, SelfDefinition } from '../domain/check.ts';
 import type { SinkSettings } from '../domain/sink-settings.ts';
-import { Month } from './month.ts';
+import { Month, type Scheduled, scheduledOf } from './month.ts';
 import { namesOf, ownMetrics, sinkCosts } from './pool-cost.ts';
 import { postCost, postDestinations } from './post-cost.ts';
 
@@ -40,17 +40,25 @@ export interface DestinationCost {
   readonly bytes: number | null;
 }
 
+export interface ScheduledCheck {
+  readonly definition: CheckDefinition;
+  readonly scheduled: Scheduled;
+}
+
 export const costOf = (options: CostOptions): CostReport => {
   const { definitions, workers, sinks } = options;
   const month = new Month(options.from);
-  const all = definitions.map(({ id, spec }) => ({ id, schedule: spec.schedule }));
-  const posts = postDestinations(options);
+  const all = definitions.map((definition) => ({
+    definition,
+    scheduled: scheduledOf(definition.spec.schedule, definition.id),
+  }));
+  const posts = postDestinations(all, options.selves);
   const names = new Set([...sinks.flatMap(namesOf), ...posts.map(({ sink }) => sink)]);
   const own = ownMetrics(names.size);
-  const pool = { month, definitions, all, workers, own };
+  const pool = { month, checks: all, all: all.map(({ scheduled }) => scheduled), workers, own };
   return {
     checks: all.length,
-    runs: month.runsOf(all),
+    runs: month.runsOf(pool.all),
     workers,
     destinations: [
       ...sinks.flatMap((sink) => sinkCosts(sink, pool)),

@@ -9,10 +9,17 @@ import { type Cron, cronOf, offsetOf } from './schedule.ts';
 export const MONTH_SECONDS = 30 * 24 * 3600;
 const MINUTE_SECONDS = 60;
 
+/** When something runs: an expression with `H` takes longer to read than all the rest. */
 export interface Scheduled {
-  readonly id: CheckId;
-  readonly schedule: Schedule;
+  readonly cron: Cron;
+  /** Behind the cron's instants, in whole seconds. */
+  readonly offset: number;
 }
+
+export const scheduledOf = (schedule: Schedule, id: CheckId): Scheduled => ({
+  cron: cronOf(schedule, id),
+  offset: Math.floor(offsetOf(schedule, id) / 1000),
+});
 
 /** Runs of some checks over the month. */
 export interface Load {
@@ -31,8 +38,7 @@ export class Month {
     this.#from = from;
   }
 
-  runs({ id, schedule }: Scheduled): number {
-    const cron = cronOf(schedule, id);
+  runs({ cron }: Scheduled): number {
     const known = this.#runs.get(cron);
     if (known !== undefined) return known;
     const { count } = cron.span(this.#from - 1, this.#from + MONTH_SECONDS * 1000 - 1);
@@ -68,9 +74,7 @@ export class Month {
 /** Checks of one cron that also share the second in which they run are counted, not walked. */
 const byCron = (all: readonly Scheduled[]): ReadonlyMap<Cron, ReadonlyMap<number, number>> => {
   const crons = new Map<Cron, Map<number, number>>();
-  for (const { id, schedule } of all) {
-    const cron = cronOf(schedule, id);
-    const offset = Math.floor(offsetOf(schedule, id) / 1000);
+  for (const { cron, offset } of all) {
     const offsets = crons.get(cron) ?? new Map<number, number>();
     crons.set(cron, offsets.set(offset, (offsets.get(offset) ?? 0) + 1));
   }

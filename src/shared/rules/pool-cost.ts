@@ -1,11 +1,11 @@
 /** What the sinks of the settings cost, which get every result: sink → **a row a destination**. */
 
-import type { CheckDefinition, CheckId } from '../domain/check.ts';
+import type { CheckId } from '../domain/check.ts';
 import { METRICS, type MetricDefinition, PUSHED_METRICS } from '../domain/metrics.ts';
 import type { CloudWatchSink, DatadogSink, SinkSettings } from '../domain/sink-settings.ts';
 import { BATCHING, callsOf, DATUMS_PER_CALL } from './batching.ts';
-import type { DestinationCost } from './cost.ts';
-import type { Month, Scheduled } from './month.ts';
+import type { DestinationCost, ScheduledCheck } from './cost.ts';
+import { type Month, type Scheduled, scheduledOf } from './month.ts';
 import { originOf } from './post-cost.ts';
 
 /** A JSON line without the check's key: the phases of a TLS connection, two short values. */
@@ -14,17 +14,17 @@ const LINE_BYTES = 420;
 /** What every sink of the settings gets: all results, and each process's report on itself. */
 export interface Pool {
   readonly month: Month;
-  readonly definitions: readonly CheckDefinition[];
+  readonly checks: readonly ScheduledCheck[];
   readonly all: readonly Scheduled[];
   readonly workers: number;
   /** Metrics of one process about itself. */
   readonly own: number;
 }
 
-const EVERY_MINUTE: Scheduled = {
-  id: 'self' as CheckId,
-  schedule: { cron: '* * * * *', timezone: 'UTC', splayMs: 0 },
-};
+const EVERY_MINUTE = scheduledOf(
+  { cron: '* * * * *', timezone: 'UTC', splayMs: 0 },
+  'self' as CheckId,
+);
 
 /** One for each destination of the sink, as they are called in logs and metrics. */
 export const sinkCosts = (sink: SinkSettings, pool: Pool): readonly DestinationCost[] => {
@@ -108,9 +108,9 @@ export const ownMetrics = (names: number): number => {
   return sum;
 };
 
-const bytesOf = ({ definitions, month }: Pool): number =>
-  definitions.reduce(
-    (sum, { id, key, spec }) =>
-      sum + month.runs({ id, schedule: spec.schedule }) * (LINE_BYTES + key.length),
+const bytesOf = ({ checks, month }: Pool): number =>
+  checks.reduce(
+    (sum, { definition, scheduled }) =>
+      sum + month.runs(scheduled) * (LINE_BYTES + definition.key.length),
     0,
   );

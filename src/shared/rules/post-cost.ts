@@ -1,10 +1,16 @@
 /** What the `post_*` of check files cost: checks and `self` blocks → **a row a destination**. */
 
-import type { CheckId, PostEndpoint, PostService, PostSettings } from '../domain/check.ts';
+import type {
+  CheckId,
+  PostEndpoint,
+  PostService,
+  PostSettings,
+  SelfDefinition,
+} from '../domain/check.ts';
 import { CHECK_METRICS } from '../domain/sink-settings.ts';
 import { BATCHING, callsOf, DATUMS_PER_CALL } from './batching.ts';
-import type { CostOptions, DestinationCost } from './cost.ts';
-import type { Month, Scheduled } from './month.ts';
+import type { DestinationCost, ScheduledCheck } from './cost.ts';
+import { type Month, type Scheduled, scheduledOf } from './month.ts';
 
 interface Poster {
   readonly scheduled: Scheduled;
@@ -23,10 +29,10 @@ export interface PostDestination {
 }
 
 /** Distinct by address and key, as the deliveries are. */
-export const postDestinations = ({
-  definitions,
-  selves,
-}: Pick<CostOptions, 'definitions' | 'selves'>): readonly PostDestination[] => {
+export const postDestinations = (
+  checks: readonly ScheduledCheck[],
+  selves: readonly SelfDefinition[],
+): readonly PostDestination[] => {
   const found = new Map<string, PostDestination>();
   const add = (poster: Omit<Poster, 'source'>, posts: PostSettings): void => {
     for (const { key, sink, where } of destinationsOf(posts)) {
@@ -35,10 +41,12 @@ export const postDestinations = ({
       found.set(key, destination);
     }
   };
-  for (const { id, spec } of definitions)
-    if (spec.posts) add({ scheduled: { id, schedule: spec.schedule }, isSelf: false }, spec.posts);
+  for (const { definition, scheduled } of checks) {
+    const { posts } = definition.spec;
+    if (posts) add({ scheduled, isSelf: false }, posts);
+  }
   for (const { schedule, posts } of selves)
-    add({ scheduled: { id: 'self' as CheckId, schedule }, isSelf: true }, posts);
+    add({ scheduled: scheduledOf(schedule, 'self' as CheckId), isSelf: true }, posts);
   return [...found.values()];
 };
 
@@ -110,18 +118,18 @@ const CALLS: Readonly<Record<Kind, Calls>> = {
       0,
     ),
   'eventbridge posts': (posters, { month, workers }) =>
-    callsOf(month.load(scheduledOf(posters)).seconds, BATCHING['eventbridge posts']) * workers,
+    callsOf(month.load(schedulesOf(posters)).seconds, BATCHING['eventbridge posts']) * workers,
   'cloudwatch posts': (posters, circumstances) => {
     const { month, workers } = circumstances;
     const most = metricsOf(posters, { ...circumstances, workers: 1 });
     const calls = month
-      .load(scheduledOf(posters))
+      .load(schedulesOf(posters))
       .minutes.reduce((sum, runs) => sum + (runs > 0 ? Math.ceil(most / DATUMS_PER_CALL) : 0), 0);
     return calls * workers;
   },
 };
 
-const scheduledOf = (posters: readonly Poster[]): readonly Scheduled[] =>
+const schedulesOf = (posters: readonly Poster[]): readonly Scheduled[] =>
   posters.map(({ scheduled }) => scheduled);
 
 /** Checks with the same source share their metrics; without one it is the process's host. */

@@ -44,6 +44,9 @@ const SLICE = 1_000;
 /** Calls are cut in halves this often in a row before the sink is taken to refuse everything. */
 const MOST_SPLITS = 64;
 
+/** The limiter was stopped, or would not queue any more. */
+const notSent = (): Outcome => ({ kind: 'retry', reason: 'it could not be sent yet' });
+
 const seqOf = ({ seq }: { readonly seq: number }): number => seq;
 
 export class Delivery {
@@ -227,18 +230,20 @@ export class Delivery {
     for (const [index, call] of calls.entries()) {
       // While one call decides, the others wait for what comes of it.
       if (isOneOnly && index > 0) this.#queue.giveBack(call.items);
-      else void this.#call(call);
+      else void this.#call(call, calls.length > 1);
     }
   }
 
-  async #call(call: Call): Promise<void> {
+  /** A call on its own has its place already; several at once are paced, which costs 0.3 ms each. */
+  async #call(call: Call, isOneOfMany: boolean): Promise<void> {
     const { limiter } = this.#options;
     this.#calls += 1;
     this.#itemsInFlight += call.items.length;
-    const outcome = await limiter.run(() => {
+    const send = (): Promise<Outcome> => {
       this.#account.calls += 1;
       return this.destination.send(call, this.#stopping.signal);
-    });
+    };
+    const outcome = await (isOneOfMany ? limiter.run(send).catch(notSent) : send());
     this.#calls -= 1;
     this.#itemsInFlight -= call.items.length;
     this.#settle(call, outcome);

@@ -8,7 +8,7 @@ import { Backlog, type Waiting } from './backlog.ts';
 import type { Item } from './destination.ts';
 
 /** More live items than this are left to the journal: memory is for what goes soon. */
-const MOST_LIVE = 20_000;
+const MOST_LIVE = 25_000;
 
 const isUrgent = ({ emission }: Item): boolean =>
   emission.kind === 'result' && emission.transition !== null;

@@ -50,6 +50,7 @@ it('shows files in bytes, metrics, and calls that nobody can foresee', () => {
 it('says for how many processes it is', () => {
   const text = costText({ ...aReport(aRow()), workers: 3 });
   expect(text).toContain('runs in 30 days, shared by 3 processes\n');
+  expect(text).toContain('at most');
   expect(text).not.toContain('--workers');
 });
 

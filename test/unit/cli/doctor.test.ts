@@ -192,6 +192,7 @@ describe('the listener', () => {
 
   it.each([
     ['that speaks HTTP', () => createHttpServer((_, response) => response.end('hello'))],
+    ['that speaks JSON', () => createHttpServer((_, response) => response.end('{"ok":true}'))],
     ['that hangs up', () => createServer((socket) => socket.destroy())],
   ])('tells of another program %s', async (_, make) => {
     const port = await listening(make());

@@ -56,7 +56,8 @@ const durationText = (ms: number): string => {
   if (ms < 1000) return `${ms} ms`;
   if (ms < 60_000) return `${ms / 1000} s`;
   if (ms < 3_600_000) return `${ms / 60_000} min`;
-  return `${Math.floor(ms / 360_000) / 10} h`;
+  if (ms <= 86_400_000) return `${Math.floor(ms / 360_000) / 10} h`;
+  return `${Math.floor(ms / 8_640_000) / 10} d`;
 };
 
 describe('docs/sinks.md', () => {
@@ -69,7 +70,7 @@ describe('docs/sinks.md', () => {
       String(one.concurrency),
       durationText(one.maxAgeMs),
     ]);
-    const titles = ['name', 'window', 'items a call', 'bytes a call', 'calls at a time', 'oldest'];
+    const titles = ['name', 'window', 'items', 'bytes', 'calls at a time', 'oldest'];
     await expectSection(PAGE, 'limits', markdownTable(titles, rows));
   });
 

@@ -8,7 +8,7 @@ import type {
 import type { SinkSettings } from '../../../src/shared/domain/sink-settings.ts';
 import { BATCHING, callsOf, DATUMS_PER_CALL } from '../../../src/shared/rules/batching.ts';
 import { type CostOptions, costOf } from '../../../src/shared/rules/cost.ts';
-import { Month } from '../../../src/shared/rules/month.ts';
+import { Month, scheduledOf } from '../../../src/shared/rules/month.ts';
 import { originOf } from '../../../src/shared/rules/post-cost.ts';
 import { createSecrets } from '../../../src/shared/secrets/resolve.ts';
 import { MAX_DATUMS } from '../../../src/shared/sinks/aws/cloudwatch-encode.ts';
@@ -91,20 +91,18 @@ describe('runs in thirty days', () => {
   });
 
   it('are as many as the load has, wherever the offset moves them', () => {
-    const all = checks(50).map(({ id, spec }) => ({
-      id,
-      schedule: { ...spec.schedule, splayMs: 86_400_000 },
-    }));
+    const all = checks(50).map(({ id, spec }) =>
+      scheduledOf({ ...spec.schedule, splayMs: 86_400_000 }, id),
+    );
     const month = new Month(FROM);
     const { seconds } = month.load(all);
     expect(seconds.reduce((sum, runs) => sum + runs, 0)).toBe(month.runsOf(all));
   });
 
   it('count a check once a minute, however often it runs in it', () => {
-    const all = checks(3, { cron: '*/10 * * * * *' }).map(({ id, spec }) => ({
-      id,
-      schedule: spec.schedule,
-    }));
+    const all = checks(3, { cron: '*/10 * * * * *' }).map(({ id, spec }) =>
+      scheduledOf(spec.schedule, id),
+    );
     const { seconds, minutes } = new Month(FROM).load(all);
     expect(new Set(minutes)).toEqual(new Set([3]));
     expect(seconds[0]).toBe(3);

@@ -238,6 +238,14 @@ it('asks nothing of other hosts, and says what it did not test', async () => {
   expect(sink.requests).toEqual([]);
 });
 
+it('asks nothing of Datadog where it has no key to ask about', async () => {
+  await using sink = await startHttpSink();
+  await using sending = aSending([`api.datadoghq.com::127.0.0.1:${sink.port}`]);
+  const destination = endpointDestination({ url: 'http://api.datadoghq.com/' }, sending.context);
+  expect(await destination.verify(never)).toMatchObject({ state: 'untested' });
+  expect(sink.requests).toEqual([]);
+});
+
 it('finds that nobody is there, or a reference cannot be read', async () => {
   const gone = await startHttpSink();
   await gone[Symbol.asyncDispose]();

@@ -6,8 +6,9 @@
 
 import type { AwsAccess } from '../../domain/sink-settings.ts';
 import type { Secrets } from '../../secrets/resolve.ts';
-import type { DestinationContext } from '../destination.ts';
+import type { DestinationContext, Outcome } from '../destination.ts';
 import { type ConnectAgents, connectAgents } from './connect-agents.ts';
+import { type AwsTarget, needsCredentials, outcomeOf } from './outcome.ts';
 
 /** Makes one request of the body, once. Rejects with what the SDK rejects with. */
 type SendBody<Answer> = (body: string, signal: AbortSignal) => Promise<Answer>;
@@ -24,50 +25,68 @@ const CONNECTION_TIMEOUT_MS = 3_000;
  */
 const CALL_TIMEOUT_MS = 10_000;
 
+export interface AwsClientOptions<Answer> {
+  readonly service: AwsService<Answer>;
+  readonly access: AwsAccess;
+  readonly target: AwsTarget;
+  readonly context: Pick<DestinationContext, 'clock' | 'secrets' | 'connectTo'>;
+}
+
 /** Costs nothing before its first call. */
 export class AwsClient<Answer> implements AsyncDisposable {
-  readonly #service: AwsService<Answer>;
-  readonly #access: AwsAccess;
-  readonly #context: Pick<DestinationContext, 'clock' | 'secrets' | 'connectTo'>;
+  readonly #options: AwsClientOptions<Answer>;
   #agents: ConnectAgents | null = null;
   #sender: Promise<SendBody<Answer>> | null = null;
 
-  constructor(service: AwsService<Answer>, access: AwsAccess, context: DestinationContext) {
-    this.#service = service;
-    this.#access = access;
-    this.#context = context;
+  constructor(options: AwsClientOptions<Answer>) {
+    this.#options = options;
+  }
+
+  /** Never rejects. `judge` tells what an answer with HTTP 200 means. */
+  async send(
+    body: string,
+    signal: AbortSignal,
+    judge: (answer: Answer) => Outcome,
+  ): Promise<Outcome> {
+    try {
+      return judge(await this.#answer(body, signal));
+    } catch (error) {
+      const { target, context } = this.#options;
+      const outcome = outcomeOf(error, target, context.clock.now());
+      // The next call makes a client that asks for them anew, wherever they come from.
+      if (needsCredentials(error, outcome)) this.#sender = null;
+      return outcome;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#agents?.httpAgent.destroy();
+    this.#agents?.httpsAgent.destroy();
   }
 
   /** Rejects with the SDK's error, a TimeoutError after 10 s, or the signal's reason. */
-  async call(body: string, signal: AbortSignal): Promise<Answer> {
+  async #answer(body: string, signal: AbortSignal): Promise<Answer> {
     const ended = new AbortController();
     const end = () => ended.abort(signal.reason);
     if (signal.aborted) end();
     signal.addEventListener('abort', end);
-    const timer = this.#context.clock.after(CALL_TIMEOUT_MS, () => ended.abort(timeout()));
+    const { clock } = this.#options.context;
+    const timer = clock.after(CALL_TIMEOUT_MS, () => ended.abort(timeout()));
     try {
-      return await Promise.race([rejectionOf(ended.signal), this.#send(body, ended.signal)]);
+      // The SDK hears of an abort too, but not while it waits for credentials.
+      return await Promise.race([rejectionOf(ended.signal), this.#request(body, ended.signal)]);
     } finally {
       timer.cancel();
       signal.removeEventListener('abort', end);
     }
   }
 
-  /** The next call asks for the credentials anew, wherever they come from. */
-  forgetCredentials(): void {
-    this.#sender = null;
-  }
-
-  async #send(body: string, signal: AbortSignal): Promise<Answer> {
-    this.#agents ??= connectAgents(this.#context.connectTo);
-    this.#sender ??= this.#service(configOf(this.#access, this.#context.secrets, this.#agents));
+  async #request(body: string, signal: AbortSignal): Promise<Answer> {
+    const { service, access, context } = this.#options;
+    this.#agents ??= connectAgents(context.connectTo);
+    this.#sender ??= service(configOf(access, context.secrets, this.#agents));
     const send = await this.#sender;
     return send(body, signal);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#agents?.httpAgent.destroy();
-    this.#agents?.httpsAgent.destroy();
   }
 }
 
@@ -101,7 +120,7 @@ const rejectionOf = (signal: AbortSignal): Promise<never> =>
 
 /**
  * A command carries no input; the text takes the place of its body before it is compressed, measured
- * and signed. The SDK's own serializer costs 12 times as much.
+ * and signed. The SDK's own serializer costs ten times as much.
  */
 export const replaceBody = (request: unknown, body: string, contentType: string): void => {
   const { headers } = request as { headers: Record<string, string> };

@@ -6,7 +6,7 @@ import {
   type CheckMetric,
   type CloudWatchSink,
 } from '../../domain/sink-settings.ts';
-import type { Destination, DestinationContext, Item } from '../destination.ts';
+import type { Destination, DestinationContext, Item, Outcome } from '../destination.ts';
 import { destinationId } from '../destination-id.ts';
 import { AwsClient } from './client.ts';
 import {
@@ -26,7 +26,7 @@ import {
   headStart,
   selfPoints,
 } from './cloudwatch-points.ts';
-import { type AwsTarget, needsCredentials, outcomeOf, verificationOf } from './outcome.ts';
+import { verificationOf } from './outcome.ts';
 import { cloudWatchService } from './services.ts';
 
 /** Two weeks are accepted; an hour is for clocks that differ and calls that wait. */
@@ -36,6 +36,7 @@ const MAX_AGE_MS = 14 * 86_400_000 - 3_600_000;
  * none are.
  */
 const GATHERED_CALLS = 4;
+
 /** Every result as metrics with the dimension `check`; watcher's own with the dimension `host`. */
 export const cloudWatchDestination = (
   sink: CloudWatchSink,
@@ -98,8 +99,8 @@ export const cloudWatchPostDestination = (
 
 const checkOf = ({ emission }: Item): string =>
   emission.kind === 'result' ? emission.result.check : SELF_KEY;
-/** No check's key: a URL has no space. */
-const SELF_KEY = ' self';
+/** A check of this name would only share the call. */
+const SELF_KEY = 'self';
 
 const DOCTOR = {
   name: 'watcher.doctor',
@@ -125,41 +126,33 @@ const destination = (
   { id, label, itemDatums, metrics, self }: Kind,
 ): Destination<string> => {
   const { namespace } = metrics;
-  const client = new AwsClient(cloudWatchService, access, context);
-  const target: AwsTarget = {
+  const target = {
     name: `CloudWatch in ${access.region}`,
     permission: `cloudwatch:PutMetricData, where it has the condition cloudwatch:namespace for "${namespace}"`,
   };
-  const send: Destination<string>['send'] = async ({ payload }, signal) => {
-    try {
-      await client.call(payload, signal);
-      return { kind: 'delivered' };
-    } catch (error) {
-      const outcome = outcomeOf(error, target, context.clock.now());
-      if (needsCredentials(error, outcome)) client.forgetCredentials();
-      return outcome;
-    }
-  };
+  const client = new AwsClient({ service: cloudWatchService, access, target, context });
+  const put = (body: string, signal: AbortSignal): Promise<Outcome> =>
+    client.send(body, signal, () => ({ kind: 'delivered' }));
   return {
     id,
     label,
     windowMs: 60_000,
     maxAgeMs: MAX_AGE_MS,
     concurrency: 2,
-    maxItems: GATHERED_CALLS * Math.floor(MAX_DATUMS / itemDatums),
+    maxItems: GATHERED_CALLS * Math.floor(MAX_DATUMS / Math.max(1, itemDatums)),
     maxCallBytes: GATHERED_CALLS * MAX_CALL_BYTES,
     wants: (emission) =>
-      emission.kind === 'result' ||
-      emission.samples.some(({ labels }) => fits({ ...labels, ...self })),
+      emission.kind === 'result'
+        ? itemDatums > 0
+        : emission.samples.some(({ labels }) => fits({ ...labels, ...self })),
     encode: (items) => encodeMetrics(items, metrics),
-    send,
+    send: ({ payload }, signal) => put(payload, signal),
     verify: async (signal) => {
       const [head] = selfPoints([DOCTOR], self).map((point) => point.head);
       const second = Math.floor(context.clock.now() / 1000);
-      const payload = `${bodyStart(namespace)}${head},"Timestamp":${second},"Values":[1]}]}`;
-      const outcome = await send({ items: [], bytes: payload.length, payload }, signal);
+      const body = `${bodyStart(namespace)}${head},"Timestamp":${second},"Values":[1]}]}`;
       return verificationOf(
-        outcome,
+        await put(body, signal),
         `${target.name} took one value of ${DOCTOR.name} in the namespace "${namespace}" (a fraction of a cent)`,
       );
     },

@@ -16,7 +16,7 @@ import {
   MAX_CALL_BYTES,
   MAX_ENTRIES,
 } from './eventbridge-encode.ts';
-import { type AwsTarget, needsCredentials, outcomeOf, verificationOf } from './outcome.ts';
+import { verificationOf } from './outcome.ts';
 import { eventBridgeService } from './services.ts';
 
 const MAX_AGE_MS = 86_400_000;
@@ -91,20 +91,13 @@ const destination = (
   { id, label, bus, source, wants, eventOf }: Kind,
 ): Destination<string> => {
   const { clock, host } = context;
-  const client = new AwsClient(eventBridgeService, access, context);
-  const target: AwsTarget = {
+  const target = {
     name: `EventBridge in ${access.region}`,
     permission: `events:PutEvents on the bus ${bus ?? 'default'}`,
   };
-  const put = async (body: string, count: number, signal: AbortSignal): Promise<Outcome> => {
-    try {
-      return outcomeOfEntries(await client.call(body, signal), count, target);
-    } catch (error) {
-      const outcome = outcomeOf(error, target, clock.now());
-      if (needsCredentials(error, outcome)) client.forgetCredentials();
-      return outcome;
-    }
-  };
+  const client = new AwsClient({ service: eventBridgeService, access, target, context });
+  const put = (body: string, count: number, signal: AbortSignal): Promise<Outcome> =>
+    client.send(body, signal, (answer) => outcomeOfEntries(answer, count, target));
   return {
     id,
     label,

@@ -3,13 +3,13 @@
  * goes where `--connect-to` says; whose certificate must be shown is what the URL says, as with curl.
  */
 
-import { lookup } from 'node:dns';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import { refusedAddress, refusedHost } from '../../rules/address-policy.ts';
 import type { ConnectTo, Place } from '../../rules/connect-to.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { failureAt, HttpFailure } from './failure.ts';
+import { refused } from './guarded-lookup.ts';
 
 /** Name, TCP and TLS together. */
 const CONNECT_MS = 3_000;
@@ -24,6 +24,7 @@ export interface Endpoint {
 export interface OpenSocketOptions {
   readonly clock: Clock;
   readonly connectTo: ConnectTo;
+  readonly lookup: LookupFunction;
   /** Gives up; has no effect on an open socket. */
   readonly signal: AbortSignal;
 }
@@ -31,14 +32,14 @@ export interface OpenSocketOptions {
 /** Rejects with an `HttpFailure`. */
 export const openSocket = async (
   endpoint: Endpoint,
-  { clock, connectTo, signal }: OpenSocketOptions,
+  { clock, connectTo, lookup, signal }: OpenSocketOptions,
 ): Promise<Socket> => {
   const where = whereOf(endpoint);
   const place = connectTo(endpoint.host, endpoint.port) ?? endpoint;
   const refusal = refusedHost(place.host) ?? (isIP(place.host) ? refusedAddress(place.host) : null);
   if (refusal !== null) throw refused(place.host, refusal);
   if (signal.aborted) throw failureAt(where, signal.reason);
-  const socket = connectSocket(endpoint, place);
+  const socket = connectSocket(endpoint, { host: place.host, port: place.port, lookup });
   const giveUp = (): void => {
     socket.destroy(signal.reason);
   };
@@ -60,14 +61,11 @@ export const openSocket = async (
 export const whereOf = ({ host, port }: Place): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-const connectSocket = ({ host, secure }: Endpoint, place: Place): Socket => {
-  const options = {
-    host: place.host,
-    port: place.port,
-    lookup: guardedLookup,
-    noDelay: true,
-    autoSelectFamily: true,
-  };
+const connectSocket = (
+  { host, secure }: Endpoint,
+  place: Place & Pick<OpenSocketOptions, 'lookup'>,
+): Socket => {
+  const options = { ...place, noDelay: true, autoSelectFamily: true };
   if (!secure) return connectTcp(options);
   return connectTls({
     ...options,
@@ -83,17 +81,3 @@ const connected = (socket: Socket, event: 'connect' | 'secureConnect'): Promise<
     // Stays on for good: an error before the next owner listens must find a listener.
     socket.on('error', reject);
   });
-
-/** Asked for every name that is connected to, so that no DNS answer gets round the policy. */
-const guardedLookup: LookupFunction = (host, options, callback) => {
-  lookup(host, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, []);
-    const allowed = addresses.filter(({ address }) => refusedAddress(address) === null);
-    const [first] = addresses;
-    if (allowed.length > 0 || first === undefined) return callback(null, allowed);
-    callback(refused(host, refusedAddress(first.address) ?? ''), []);
-  });
-};
-
-const refused = (host: string, why: string): HttpFailure =>
-  new HttpFailure(`${host} is ${why}, which watcher never speaks to`, { isFinal: true });

@@ -1,12 +1,14 @@
 /** Calls to sinks over undici: destination → **transport** → socket. The only owner of undici here. */
 
-import { BlockList, isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
 import { plainAddress } from '../../rules/address-policy.ts';
 import type { ConnectTo } from '../../rules/connect-to.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { failureAt, HttpFailure } from './failure.ts';
+import { createGuardedLookup } from './guarded-lookup.ts';
 import { type Endpoint, openSocket, whereOf } from './open-socket.ts';
+import { isPrivateAddress } from './private-address.ts';
 import type { HttpAnswer, HttpCall, HttpTransport } from './transport.ts';
 
 /** Of a whole call, against a peer that hangs or sends a byte now and then. */
@@ -29,6 +31,7 @@ export const createHttpTransport = (options: HttpTransportOptions): HttpTranspor
 class UndiciTransport implements HttpTransport {
   readonly #options: HttpTransportOptions;
   readonly #agent: Agent;
+  readonly #lookup = createGuardedLookup();
   readonly #ending = new AbortController();
   /** `address port` of private networks, the latest last. */
   readonly #used = new Set<string>();
@@ -52,7 +55,8 @@ class UndiciTransport implements HttpTransport {
 
   reach(url: string, signal: AbortSignal): Promise<void> {
     return this.#within(url, signal, async (target, limit) => {
-      const socket = await this.#open(endpointOf(target), limit);
+      const either = AbortSignal.any([limit, this.#ending.signal]);
+      const socket = await this.#open(endpointOf(target), either);
       socket.destroy();
     });
   }
@@ -126,13 +130,13 @@ class UndiciTransport implements HttpTransport {
   };
 
   async #open(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
-    const socket = await openSocket(endpoint, { ...this.#options, signal });
+    const socket = await openSocket(endpoint, { ...this.#options, lookup: this.#lookup, signal });
     this.#remember(plainAddress(socket.remoteAddress ?? ''), socket.remotePort);
     return socket;
   }
 
   #remember(address: string, port = 0): void {
-    if (!isPrivate(address)) return;
+    if (!isPrivateAddress(address)) return;
     const place = `${address} ${port}`;
     this.#used.delete(place);
     this.#used.add(place);
@@ -178,17 +182,4 @@ const startOf = async (body: AsyncIterable<Buffer>): Promise<string> => {
     if (size >= MAX_BODY_BYTES) break;
   }
   return Buffer.concat(chunks).toString('utf8', 0, MAX_BODY_BYTES);
-};
-
-const privateNetworks = new BlockList();
-privateNetworks.addSubnet('127.0.0.0', 8);
-privateNetworks.addSubnet('10.0.0.0', 8);
-privateNetworks.addSubnet('172.16.0.0', 12);
-privateNetworks.addSubnet('192.168.0.0', 16);
-privateNetworks.addAddress('::1', 'ipv6');
-privateNetworks.addSubnet('fc00::', 7, 'ipv6');
-
-const isPrivate = (address: string): boolean => {
-  const family = isIP(address);
-  return family !== 0 && privateNetworks.check(address, family === 6 ? 'ipv6' : 'ipv4');
 };

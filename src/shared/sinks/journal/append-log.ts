@@ -12,6 +12,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { Carried, sizeOf } from './carried.ts';
 import type { AckRanges } from './frame.ts';
+import type { Recovered } from './recovery.ts';
 import { type Entry, type Kept, Segment } from './segment.ts';
 import { SegmentIndex } from './segment-index.ts';
 import { Segments } from './segments.ts';
@@ -68,9 +69,9 @@ export class AppendLog {
   /** Segments whose bytes go once what they carry is safe: a crash in between finds it twice. */
   #leaving: Segment[] = [];
 
-  constructor(options: AppendLogOptions) {
+  /** `own`: what a former process has left in the slot that is now this one's. */
+  constructor(options: AppendLogOptions, own: Recovered | undefined) {
     this.#options = options;
-    const own = options.spool?.left[0];
     this.segments = new Segments(own?.segments ?? [], options.log);
     this.#nextSeq = own?.nextSeq ?? 1;
     this.segments.release();
@@ -120,15 +121,14 @@ export class AppendLog {
 
   #add(entry: Entry, to: readonly DestinationId[]): number {
     // Left when a head takes it: a new segment has room, and memory does not refuse.
-    for (let mayUseDisk = true; ; ) {
-      const head = this.#headFor(entry, to, mayUseDisk);
+    for (;;) {
+      const head = this.#headFor(entry, to);
       try {
         const seq = head.append(entry, to);
         if (seq !== null) return this.#added(head, seq);
         this.#sealHead();
       } catch (error) {
         this.#diskFailed(error);
-        mayUseDisk = false;
       }
     }
   }
@@ -140,9 +140,9 @@ export class AppendLog {
   }
 
   /** Where the next record goes, after what segments that go have carried over. */
-  #headFor(entry: Entry, to: readonly DestinationId[], mayUseDisk: boolean): Segment {
+  #headFor(entry: Entry, to: readonly DestinationId[]): Segment {
     // Left with a head: opening a file fails once at most, and opening memory does not fail.
-    for (let disk = mayUseDisk; ; ) {
+    for (let disk = true; ; ) {
       const head = this.#head;
       if (head !== null && !(disk && head.kind === 'memory' && this.#isDiskDue())) {
         if (this.#carried.isEmpty) return head;
@@ -181,8 +181,8 @@ export class AppendLog {
     const isFull = this.segments.bytes('memory') + capacity > totalBytes;
     const { oldest } = this.segments;
     if (isFull && mayUseDisk && oldest?.kind === 'disk') {
-      this.#evict(oldest, totalBytes);
-      this.segments.remove(oldest);
+      this.#evict(oldest, !this.#hasMoved);
+      this.#removeLeaving();
       this.#retryDiskAt = NOW;
       return;
     }
@@ -204,21 +204,44 @@ export class AppendLog {
   /** So that what is carried over, and so many bytes, are within the bound of their kind. */
   #makeRoom(kind: Storage['kind'], bytes: number): void {
     const { totalBytes } = this.#options.limits[kind];
-    // Left at the latest when no segment is left.
+    // Left at the latest when no segment is left: each turn takes one.
     for (;;) {
       const { oldest } = this.segments;
-      const needed = this.segments.bytes(kind) + this.#carried.bytes + bytes;
-      if (oldest === undefined || needed <= totalBytes) return;
-      this.#evict(oldest, totalBytes);
-      this.#leaving.push(oldest);
+      const excess = this.segments.bytes(kind) + this.#carried.bytes + bytes - totalBytes;
+      if (oldest === undefined || excess <= 0) return;
+      const group = this.#hasMoved ? [] : this.#groupThatFrees(kind, excess);
+      for (const segment of group) this.#evict(segment, true);
+      if (group.length === 0) this.#evict(oldest, false);
     }
   }
 
-  #evict(segment: Segment, totalBytes: number): void {
-    this.segments.take(segment);
-    if (segment === this.#head) this.#head = null;
-    if (segment.index.pending > 0) this.#carried.add(this.#options.urgentOf(segment));
-    this.#carried.trim(this.#hasMoved ? 0 : totalBytes * CARRIED_SHARE);
+  /**
+   * The oldest segments that free so much although their state changes stay. Empty where those are
+   * too many in a row: then the oldest segment goes with all that it holds.
+   */
+  #groupThatFrees(kind: Storage['kind'], excess: number): readonly Segment[] {
+    const group: Segment[] = [];
+    const most = this.#options.limits[kind].totalBytes * CARRIED_SHARE - this.#carried.bytes;
+    let freed = 0;
+    let urgent = 0;
+    for (const segment of this.segments) {
+      group.push(segment);
+      urgent += segment.index.urgentBytes;
+      if (segment.kind === kind) freed += segment.footprint;
+      if (urgent > most) return [];
+      if (freed - urgent >= excess) return group;
+    }
+    return [];
+  }
+
+  /** Its bytes stay until what it carries is safe. */
+  #evict(segment: Segment, carries: boolean): void {
+    // Whoever was asked about another one may have been done with this one, and it was released.
+    if (!this.segments.take(segment)) return;
+    this.#leaving.push(segment);
+    if (segment.index.pending === 0) return;
+    const urgent = this.#options.urgentOf(segment);
+    if (carries) this.#carried.add(urgent);
   }
 
   #moveCarried(): void {

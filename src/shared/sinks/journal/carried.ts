@@ -23,17 +23,6 @@ export class Carried {
     }
   }
 
-  /** The oldest go until the rest is within the limit. */
-  trim(limit: number): void {
-    let gone = 0;
-    for (const one of this.#list) {
-      if (this.#bytes <= limit) break;
-      this.#bytes -= sizeOf(one, one.destinations);
-      gone += 1;
-    }
-    this.#list.splice(0, gone);
-  }
-
   take(): readonly Kept[] {
     const list = this.#list;
     this.#list = [];

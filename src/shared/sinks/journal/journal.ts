@@ -88,17 +88,20 @@ export class Journal implements Disposable {
   constructor(options: JournalOptions, spool: Spool | null) {
     this.#options = options;
     this.#spool = spool;
-    this.#log = new AppendLog({
-      ...options,
-      limits: { ...LIMITS, ...options.limits },
-      spool,
-      urgentOf: (segment) => this.#urgentOf(segment),
-      onMoved: ({ seq, destinations }, to) => {
-        if (this.#isHandedOver) options.onMoved(seq, to, destinations);
+    const left = spool?.takeLeft() ?? [];
+    this.#log = new AppendLog(
+      {
+        ...options,
+        limits: { ...LIMITS, ...options.limits },
+        spool,
+        urgentOf: (segment) => this.#urgentOf(segment),
+        onMoved: ({ seq, destinations }, to) => {
+          if (this.#isHandedOver) options.onMoved(seq, to, destinations);
+        },
+        onDiskWorks: () => this.#writeAcks(),
       },
-      onDiskWorks: () => this.#writeAcks(),
-    });
-    const left = spool?.left ?? [];
+      left[0],
+    );
     this.#damaged = left.reduce((sum, { damaged }) => sum + damaged, 0);
     for (const slot of left.slice(1)) this.#adopt(slot);
   }

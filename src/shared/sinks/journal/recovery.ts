@@ -85,25 +85,24 @@ class Recovery {
   /** False where it says what cannot be. */
   #take(bytes: Buffer, at: number, end: number): boolean {
     const kind = kindOf(bytes, at);
-    if (kind === 'R ') return this.#takeRecord(bytes, at);
+    if (kind === 'R ') return this.#takeRecord(bytes, at, end);
     if (kind === 'D ') this.#index.setRoute(...routeAt(bytes, at, end));
     else if (kind === 'A ') this.#takeAcks(acksAt(bytes, at, end));
     else return false;
     return true;
   }
 
-  #takeRecord(bytes: Buffer, at: number): boolean {
-    const { seq, route } = recordAt(bytes, at);
+  #takeRecord(bytes: Buffer, at: number, end: number): boolean {
+    const { seq, route, urgent } = recordAt(bytes, at);
     const isFirst = this.#index.end === this.#index.base;
     if (isFirst && seq >= this.#index.base) this.#index.startAt(seq);
     // Each missing seq stood in this file once: more than its bytes there were not.
     const missing = seq - this.#index.end;
     if (!(missing >= 0 && missing < bytes.length)) return false;
     for (let gap = 0; gap < missing; gap++) this.#index.addGap(at);
-    const hasRoute = this.#index.hasRoute(route);
-    if (hasRoute) this.#index.add(at, route);
-    else this.#index.addGap(at);
-    return hasRoute;
+    if (urgent) this.#index.addUrgent(end - at);
+    this.#index.add(at, route);
+    return this.#index.hasRoute(route);
   }
 
   #takeAcks(ranges: AckRanges): void {

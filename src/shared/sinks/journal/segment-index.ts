@@ -24,6 +24,7 @@ export class SegmentIndex {
   #count = 0;
   #bits = 0;
   #pending = 0;
+  #urgentBytes = 0;
 
   constructor(base: number) {
     this.#base = base;
@@ -42,6 +43,11 @@ export class SegmentIndex {
   /** (record, destination) that are not done. */
   get pending(): number {
     return this.#pending;
+  }
+
+  /** Of the records that are urgent, unless nothing is pending. */
+  get urgentBytes(): number {
+    return this.#pending === 0 ? 0 : this.#urgentBytes;
   }
 
   /** Number of the next list of destinations. */
@@ -72,6 +78,11 @@ export class SegmentIndex {
     this.#count += 1;
     this.#bits += destinations;
     this.#pending += destinations;
+  }
+
+  /** The record just added is urgent. */
+  addUrgent(bytes: number): void {
+    this.#urgentBytes += bytes;
   }
 
   /** A seq that cannot be read; `offset` is where the record before it has ended at the latest. */

@@ -74,6 +74,7 @@ export class Segment {
     this.#storage.write(text);
     if (known === undefined) this.#remember(route, destinations);
     this.index.add(this.#storage.bytes - record.bytes, route);
+    if (urgent) this.index.addUrgent(record.bytes);
     return seq;
   }
 

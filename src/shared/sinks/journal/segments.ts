@@ -47,9 +47,11 @@ export class Segments {
     return this.#sum(kind, (segment) => segment.index.pending);
   }
 
-  /** Out of the list; its bytes stay until it is removed. */
-  take(segment: Segment): void {
+  /** Out of the list; its bytes stay until it is removed. False where it was not there any more. */
+  take(segment: Segment): boolean {
+    const { length } = this.#list;
     this.#list = this.#list.filter((other) => other !== segment);
+    return this.#list.length < length;
   }
 
   /**

@@ -17,6 +17,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 const LOCK = /^lock-(\d+)$/;
+/** Pid and start. */
+const OWNER = /^([1-9]\d*) ?(\d*)$/m;
 
 export const isLockName = (name: string): boolean => name.startsWith('lock-');
 
@@ -91,8 +93,8 @@ const isHeld = (file: string): boolean => {
     // Removed meanwhile by the one who has made the next.
     return true;
   }
-  const [pid = '', start = ''] = text.trim().split(' ');
-  return pid !== '' && isAlive(Number(pid), start);
+  const [, pid, start = ''] = OWNER.exec(text) ?? [];
+  return pid !== undefined && isAlive(Number(pid), start);
 };
 
 const isAlive = (pid: number, start: string): boolean => {

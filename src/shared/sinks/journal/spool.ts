@@ -26,26 +26,35 @@ export interface LeftSlot extends Recovered {
 
 export class Spool {
   readonly folder: string;
-  /** The first is this process's own now; the others are to be moved there. */
-  readonly left: readonly LeftSlot[];
   /** Paths that could not be read, or are not the journal's. */
   readonly foreign: readonly string[];
   #slot: { readonly folder: string; readonly lock: SlotLock } | null;
   #nextFile: number;
+  #left: readonly LeftSlot[];
 
   /** Takes over what dead processes have left. Does not throw: what cannot be read is left alone. */
   constructor(folder: string, log: Log) {
     this.folder = folder;
     const foreign: string[] = [];
-    this.left = slotsOf(folder, foreign).flatMap((slot) => leftIn(slot, foreign));
-    this.foreign = foreign;
-    this.#slot = this.left[0] ?? null;
-    this.#nextFile = this.left[0]?.nextFile ?? 1;
+    const slots = slotsOf(folder);
+    this.#left = (slots ?? []).flatMap((slot) => leftIn(slot, foreign));
+    // What cannot be read cannot be written either, and that is said where it matters.
+    this.foreign = slots === null ? [folder] : foreign;
+    const [own] = this.#left;
+    this.#slot = own === undefined ? null : { folder: own.folder, lock: own.lock };
+    this.#nextFile = own?.nextFile ?? 1;
     if (foreign.length > 0)
       log.warn(
         'the state folder holds what cannot be read or is not of the journal; it is left alone',
         { paths: foreign },
       );
+  }
+
+  /** The first is in this process's slot now; the others are to be moved there. To be asked once. */
+  takeLeft(): readonly LeftSlot[] {
+    const left = this.#left;
+    this.#left = [];
+    return left;
   }
 
   /** A new segment. Throws where the disk refuses. */
@@ -64,9 +73,11 @@ export class Spool {
   }
 
   #claim(): { readonly folder: string; readonly lock: SlotLock } {
+    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     for (let number = 0; number < SLOTS; number++) {
       const folder = path.join(this.folder, `spool-${number}`);
-      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      // Not recursive: that says "no such file" of a file system that is read-only.
+      if (!fs.existsSync(folder)) fs.mkdirSync(folder, { mode: 0o700 });
       const lock = SlotLock.claim(folder);
       if (lock === null) continue;
       if (segmentsOf(folder).length === 0) return { folder, lock };
@@ -77,7 +88,8 @@ export class Spool {
   }
 }
 
-const slotsOf = (folder: string, foreign: string[]): readonly string[] => {
+/** Null where the folder cannot be read. */
+const slotsOf = (folder: string): readonly string[] | null => {
   try {
     return fs
       .readdirSync(folder)
@@ -85,8 +97,7 @@ const slotsOf = (folder: string, foreign: string[]): readonly string[] => {
       .toSorted((a, b) => numberIn(a, SLOT) - numberIn(b, SLOT))
       .map((name) => path.join(folder, name));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') foreign.push(folder);
-    return [];
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? [] : null;
   }
 };
 

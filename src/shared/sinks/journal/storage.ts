@@ -55,11 +55,13 @@ export class FileStorage implements Storage {
   }
 
   write({ text, bytes }: Frame): void {
-    // A full disk takes a part of the text without an error.
-    const written = fs.writeSync(this.#fd, text);
-    if (written !== bytes) {
+    try {
+      const written = fs.writeSync(this.#fd, text);
+      // A disk that is nearly full takes a part without an error, and tells with the rest.
+      if (written < bytes) this.#writeRest(Buffer.from(text).subarray(written));
+    } catch (error) {
       this.#forgetTail();
-      throw new Error(`the disk took ${written} of ${bytes} bytes`);
+      throw error;
     }
     this.#bytes += bytes;
   }
@@ -76,6 +78,10 @@ export class FileStorage implements Storage {
   remove(): void {
     this.close();
     fs.unlinkSync(this.#path);
+  }
+
+  #writeRest(rest: Buffer): void {
+    for (let written = 0; written < rest.length; ) written += fs.writeSync(this.#fd, rest, written);
   }
 
   #forgetTail(): void {

@@ -24,10 +24,23 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
+const TARGET = { name: 'the double', permission: 'none' };
+
+/** The answer with HTTP 200, or what came instead. */
 const put = async (body: unknown, service: typeof cloudWatchService = cloudWatchService) => {
-  await using client = new AwsClient(service, ACCESS, aContext());
-  const sent = typeof body === 'string' ? body : JSON.stringify(body);
-  return client.call(sent, NEVER).catch((error: unknown) => error);
+  await using client = new AwsClient({
+    service,
+    access: ACCESS,
+    target: TARGET,
+    context: aContext(),
+  });
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  let answer: unknown = null;
+  const outcome = await client.send(text, NEVER, (given) => {
+    answer = given;
+    return { kind: 'delivered' };
+  });
+  return { answer, outcome };
 };
 
 const SECOND = TICK / 1000;
@@ -84,7 +97,7 @@ it.each<[string, unknown]>([
   ['a time as text', metricsOf(aDatum({ Timestamp: '2026-01-01T00:00:00Z' }))],
   ['more than 1 MB', `${' '.repeat(1_000_001)}${JSON.stringify(metricsOf(aDatum()))}`],
 ])('refuses metrics with %s', async (_, body) => {
-  expect(await put(body)).toBeInstanceOf(Error);
+  expect((await put(body)).outcome.kind).toBe('split');
   expect(double.refusals).toHaveLength(1);
   expect(double.metrics).toEqual([]);
 });
@@ -113,7 +126,7 @@ it.each<[string, unknown]>([
     eventsOf(...Array.from({ length: 5 }, () => anEntry({ Detail: filled(250_000) }))),
   ],
 ])('refuses a request for events with %s', async (_, body) => {
-  expect(await put(body, eventBridgeService)).toBeInstanceOf(Error);
+  expect((await put(body, eventBridgeService)).outcome.kind).toBe('split');
   expect(double.refusals).toHaveLength(1);
 });
 
@@ -124,7 +137,7 @@ it.each([
   ['with a list for a detail', { Detail: '[]' }, 'MalformedDetail'],
   ['with a detail that is not JSON', { Detail: '{' }, 'MalformedDetail'],
 ])('takes the others and fails an entry %s', async (_, overrides, code) => {
-  const answer = await put(eventsOf(anEntry(), anEntry(overrides)), eventBridgeService);
+  const { answer } = await put(eventsOf(anEntry(), anEntry(overrides)), eventBridgeService);
   expect(answer).toMatchObject({
     FailedEntryCount: 1,
     Entries: [{ EventId: 'event-1' }, { ErrorCode: code }],

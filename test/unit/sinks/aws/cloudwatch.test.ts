@@ -80,6 +80,12 @@ it.each([
   expect(datumsOf(sink.encode([anItem(anEmission({ status }))]))[0]?.Values).toEqual([value]);
 });
 
+it('wants every result, unless the settings choose no metric of it', () => {
+  expect(aSink().wants(anEmission())).toBe(true);
+  expect(aSink({ metrics: [] }).wants(anEmission())).toBe(false);
+  expect(aSink({ metrics: [] }).maxItems).toBe(4000);
+});
+
 it('makes one datum of all runs of a check in one minute', () => {
   const runs = [5, 7, 5].map((durationMs, i) =>
     anItem(anEmission({ durationMs, tick: TICK + i * 10_000 })),
@@ -133,11 +139,11 @@ it('closes a call before it has more bytes than AWS takes', () => {
 
 it('keeps three digits of the values of a minute that has more than 150 of them', () => {
   const values = Array.from({ length: 400 }, (_, i) => 100 + i / 8);
-  const items = values.map((durationMs) => anItem(anEmission({ durationMs })));
+  const items = [100, 100, ...values].map((durationMs) => anItem(anEmission({ durationMs })));
   const [datum, ...more] = datumsOf(aSink({ metrics: ['duration_ms'] }).encode(items));
   expect(more).toEqual([]);
   expect(datum?.Values).toEqual(Array.from({ length: 51 }, (_, i) => 100 + i));
-  expect(datum && amountOf(datum)).toBe(400);
+  expect(datum && amountOf(datum)).toBe(402);
 });
 
 it('makes several datums of more than 150 values that differ in three digits', () => {
@@ -191,9 +197,9 @@ it.each([Number.NaN, Number.POSITIVE_INFINITY, -(2 ** 361)])('never puts %d', (v
 
 it('leaves out of all calls a report that is too large for one', () => {
   const samples = Array.from({ length: 1001 }, (_, i) => aSample({ name: `watcher.m${i}` }));
-  const good = anItem(anEmission());
-  const calls = aSink().encode([anItem(aSelfEmission({ samples })), good]);
-  expect(calls.map(({ items }) => items)).toEqual([[good]]);
+  const [before, after] = [anItem(anEmission()), anItem(anEmission({ check: 'b/' }))];
+  const calls = aSink().encode([before, anItem(aSelfEmission({ samples })), after]);
+  expect(calls.map(({ items }) => items)).toEqual([[before, after]]);
 });
 
 it('puts posts of check files by source, all checks of one source together', () => {
@@ -238,6 +244,12 @@ it('puts ten thousand runs of one source and minute in one call', () => {
       .encode(items)
       .map((call) => call.items.length),
   ).toEqual([10_000]);
+});
+
+it('tells the delivery its window, its limits, and what is too old for AWS', () => {
+  const limits = { windowMs: 60_000, maxAgeMs: (14 * 24 - 1) * 3_600_000, concurrency: 2 };
+  expect(aSink()).toMatchObject({ ...limits, maxItems: 2000, label: 'cloudwatch' });
+  expect(posts()).toMatchObject({ ...limits, maxItems: 1332, label: 'cloudwatch posts' });
 });
 
 it('is another destination by namespace, dimensions and key, and not by the metrics chosen', () => {

@@ -110,6 +110,12 @@ it('closes a call before it has more than 900 KB, escapes included', () => {
   }
 });
 
+it('tells the delivery its window, its limits, and what is too old', () => {
+  const limits = { windowMs: 1_000, maxAgeMs: 24 * 3_600_000, concurrency: 4, maxItems: 10 };
+  expect(aSink()).toMatchObject({ ...limits, label: 'eventbridge' });
+  expect(posts()).toMatchObject({ ...limits, label: 'eventbridge posts' });
+});
+
 it('is another destination by bus and key', () => {
   const ids = [aSink(), aSink('other'), posts()].map(({ id }) => id);
   expect(new Set(ids).size).toBe(3);

@@ -1,6 +1,8 @@
 /** What the SDK makes of our text, on a real socket, up to the signature that AWS would verify. */
 
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -252,6 +254,23 @@ it('is denied with a wrong secret, and shows nothing of the request', async () =
       'CloudWatch in eu-west-1: InvalidSignatureException; needed: cloudwatch:PutMetricData, where it has the condition cloudwatch:namespace for "Watcher"',
   });
   expect(double.metrics).toEqual([]);
+});
+
+it('gives up in time although the credentials do not come', async () => {
+  await aDouble();
+  const silent = createServer();
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  onTestFinished(() => void silent.close());
+  vi.stubEnv('AWS_CONTAINER_CREDENTIALS_FULL_URI', `http://127.0.0.1:${port}/`);
+  const clock = new ManualClock(TICK);
+  const asked = once(silent, 'connection');
+  const sending = send(cloudWatch(aContext({ clock }), { region: 'eu-west-1' }));
+  const [socket] = (await asked) as [Socket];
+  await clock.advance(10_000);
+  expect(await sending).toMatchObject({ kind: 'retry' });
+  socket.destroy();
 });
 
 it('takes the default credentials without a key, and reads them anew when they have ended', async () => {

@@ -152,7 +152,7 @@ describe('the series of many checks', () => {
   it('are halved where they do not pack as series do', () => {
     const series = destination('series');
     const emissions = Array.from({ length: 4_000 }, () =>
-      anEmission({ check: randomBytes(90).toString('base64url').toLowerCase() }),
+      anEmission({ check: randomBytes(120).toString('base64url').toLowerCase() }),
     );
     const calls = series.encode(itemsOf(emissions)) as readonly Call<Uint8Array>[];
     expect(calls).toHaveLength(2);

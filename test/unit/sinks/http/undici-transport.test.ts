@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { type ConnectTo, parseConnectTo } from '../../../../src/shared/rules/connect-to.ts';
 import { type Clock, systemClock } from '../../../../src/shared/runtime/clock.ts';
@@ -6,13 +11,14 @@ import { HttpFailure } from '../../../../src/shared/sinks/http/failure.ts';
 import type { HttpTransport } from '../../../../src/shared/sinks/http/transport.ts';
 import { createHttpTransport } from '../../../../src/shared/sinks/http/undici-transport.ts';
 import { makeCertificate } from '../../../support/certificates.ts';
-import { startHttpSink, trustSinks } from '../../../support/http-sink.ts';
+import { sinkAuthority, startHttpSink, trustSinks } from '../../../support/http-sink.ts';
 import {
   closingWith,
   keepingWith,
   response,
   startHttpTarget,
 } from '../../../support/http-target.ts';
+import { addressOf } from '../../../support/loopback.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 trustSinks();
@@ -202,6 +208,30 @@ it('verifies certificates, by the name in the URL', async () => {
   expect(direct.message).toContain('the certificate is for another host');
 });
 
+it('trusts an authority that NODE_EXTRA_CA_CERTS names', async () => {
+  await using sink = await startHttpSink({ tls: true });
+  await using folder = await mkdtempDisposable(path.join(tmpdir(), 'watcher-ca-'));
+  const ca = path.join(folder.path, 'ca.pem');
+  await writeFile(ca, sinkAuthority());
+  const module = new URL('../../../../src/shared/sinks/http/undici-transport.ts', import.meta.url)
+    .href;
+  const script = `
+    import { createHttpTransport } from ${JSON.stringify(module)};
+    const clock = { after: () => ({ cancel() {} }) };
+    await using transport = createHttpTransport({ clock, connectTo: () => null });
+    const signal = new AbortController().signal;
+    const call = { method: 'GET', url: process.argv[1], headers: {} };
+    console.log(await transport.call(call, signal).then(({ status }) => status, String));
+  `;
+  const ask = async (env: Record<string, string>): Promise<string> => {
+    const args = ['--input-type=module', '-e', script, sink.url];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+    return stdout.trim();
+  };
+  expect(await ask({ NODE_EXTRA_CA_CERTS: ca })).toBe('200');
+  expect(await ask({})).toContain('the issuer is not trusted here; see NODE_EXTRA_CA_CERTS');
+});
+
 it('asks for the name in the URL when it connects elsewhere', async () => {
   const names: string[] = [];
   const SNICallback = (name: string, done: (error: Error | null) => void) => {
@@ -291,6 +321,15 @@ it('knows which private addresses it speaks to, those of --connect-to included',
   expect(transport.uses('127.0.0.2', sink.port)).toBe(false);
 });
 
+it('remembers the last thousand of them', async () => {
+  await using sink = await startHttpSink({ address: '0.0.0.0' });
+  await using transport = aTransport();
+  for (let n = 0; n <= 1_000; n++)
+    await transport.reach(`http://${addressOf(n)}:${sink.port}`, never);
+  const known = [0, 1, 1_000].map((n) => transport.uses(addressOf(n), sink.port));
+  expect(known).toEqual([false, true, true]);
+});
+
 it('can tell whether a sink is there without asking it anything', async () => {
   await using sink = await startHttpSink({ tls: true });
   await using transport = aTransport();
@@ -314,6 +353,9 @@ it('ends what goes on when it is disposed of, connections that are being made to
   await Promise.all([sink.received(1), mute.accepted]);
   await transport[Symbol.asyncDispose]();
   for (const failure of failures) expect((await failure).message).toContain('watcher is ending');
+  for (const late of [post(transport, sink.url), transport.reach(sink.url, never)])
+    expect((await failureOf(late)).message).toContain('watcher is ending');
+  expect(sink.connections()).toBe(1);
 });
 
 it('gives up on a call that still waits for a connection when its time is over', async () => {
