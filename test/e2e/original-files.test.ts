@@ -170,7 +170,9 @@ it(
           MetricName === name && Dimensions.some(({ Value }) => Value === source),
       );
     const successes = of('watcher.check.success', 'mixsig.fabricsounds.com/health');
-    const counted = successes.flatMap(({ Counts = [] }) => Counts).reduce((a, b) => a + b, 0);
+    const counted = successes
+      .flatMap(({ Values, Counts = Values.map(() => 1) }) => Counts)
+      .reduce((a, b) => a + b, 0);
     expect(counted).toBe(mixsig.length);
     expect(new Set(successes.flatMap(({ Values = [] }) => Values))).toEqual(new Set([1]));
     expect(of('watcher.checks.held', 'watcher.fabricsounds.com').length).toBeGreaterThan(0);

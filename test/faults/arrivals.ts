@@ -7,7 +7,7 @@ const FIRST_CAPACITY = 65_536;
 
 export class Arrivals {
   readonly #sequence: Sequence;
-  readonly #isForIt: (n: number) => boolean;
+  readonly isFor: (n: number) => boolean;
   #counts = new Uint8Array(FIRST_CAPACITY);
   /** Of what came first, to hold repeats against. */
   #contents = new Uint32Array(FIRST_CAPACITY);
@@ -18,9 +18,9 @@ export class Arrivals {
   wrong = 0;
   lastAt = 0;
 
-  constructor(sequence: Sequence, isForIt: (n: number) => boolean = () => true) {
+  constructor(sequence: Sequence, isFor: (n: number) => boolean = () => true) {
     this.#sequence = sequence;
-    this.#isForIt = isForIt;
+    this.isFor = isFor;
   }
 
   get arrived(): number {
@@ -33,7 +33,7 @@ export class Arrivals {
   }
 
   take(n: number | null, content: string): void {
-    if (n === null || !this.#isForIt(n)) {
+    if (n === null || !this.isFor(n)) {
       this.wrong += 1;
       return;
     }
@@ -60,7 +60,7 @@ export class Arrivals {
   /** Of those that are for this sink. */
   missing(numbers: Iterable<number>): number {
     let missing = 0;
-    for (const n of numbers) if (this.#isForIt(n) && !this.has(n)) missing += 1;
+    for (const n of numbers) if (this.isFor(n) && !this.has(n)) missing += 1;
     return missing;
   }
 

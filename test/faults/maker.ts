@@ -121,3 +121,14 @@ export const pendingOf = (views: readonly SinkView[]): number =>
 
 export const droppedOf = (views: readonly SinkView[]): number =>
   views.reduce((sum, { dropped }) => sum + Object.values(dropped).reduce((a, b) => a + b, 0), 0);
+
+/** CloudWatch gathers for a minute, and gives up what it has gathered at the end. */
+const gathersLong = ({ sink }: SinkView): boolean => sink.startsWith('cloudwatch');
+const FRESH_MS = { usually: 15_000, cloudwatch: 75_000 };
+
+export const isIdle = ({ views }: MakerReport): boolean =>
+  pendingOf(views.filter((view) => !gathersLong(view))) === 0;
+
+/** Nothing waits longer than what is live. */
+export const isFresh = ({ views }: MakerReport): boolean =>
+  views.every((view) => view.lagMs < FRESH_MS[gathersLong(view) ? 'cloudwatch' : 'usually']);

@@ -68,6 +68,8 @@ for await (const request of createInterface({ input: process.stdin })) {
   else if (request === 'end') await end();
   else isPaused = request === 'pause';
 }
+// Whoever has started it is gone.
+process.exit(1);
 
 /** At once, so that it is known however this process ends. */
 function tell(line: string): void {

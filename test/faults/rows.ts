@@ -3,7 +3,9 @@
 import { blockedLoop } from './blocked-loop.ts';
 import { deadResolver } from './dead-resolver.ts';
 import { fewDescriptors } from './few-descriptors.ts';
+import { fullDisk } from './full-disk.ts';
 import { keptSockets } from './kept-sockets.ts';
+import { killedWithResults } from './killed-with-results.ts';
 import { noRoute } from './no-route.ts';
 import type { Row } from './row.ts';
 import { sinkDown } from './sink-down.ts';
@@ -18,6 +20,6 @@ export const PROBE_ROWS: readonly Row[] = [
 ];
 
 /** What becomes of their results. */
-export const SINK_ROWS: readonly Row[] = [sinkDown];
+export const SINK_ROWS: readonly Row[] = [sinkDown, killedWithResults, fullDisk];
 
 export const ROWS: readonly Row[] = [...PROBE_ROWS, ...SINK_ROWS];

@@ -5,7 +5,9 @@
 
 import { closeSync, existsSync, openSync, readSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { PostSettings } from '../../src/shared/domain/check.ts';
 import type { SinkSettings } from '../../src/shared/domain/sink-settings.ts';
+import type { SinkView } from '../../src/shared/domain/status.ts';
 import type { Datum, Entry } from '../support/aws-constraints.ts';
 import { ACCESS_KEY, type AwsDouble, SECRET_KEY, startAwsDouble } from '../support/aws-double.ts';
 import {
@@ -26,6 +28,7 @@ export const SINK_NAMES = [
   'eventbridge',
   'jsonl',
   'webhook',
+  'post',
 ] as const;
 export type SinkName = (typeof SINK_NAMES)[number];
 
@@ -38,7 +41,12 @@ export const WINDOW_MS: Readonly<Record<SinkName, number>> = {
   eventbridge: 1_000,
   jsonl: 1_000,
   webhook: 50,
+  post: 50,
 };
+
+/** The views of files and posts name path or host, too. */
+export const viewOf = (name: SinkName, views: readonly SinkView[]): SinkView | undefined =>
+  views.find(({ sink }) => sink === name || sink.startsWith(`${name} `));
 
 /** Who shares an address. */
 export const HOSTS = ['datadog', 'aws', 'webhook'] as const;
@@ -47,6 +55,8 @@ export type Host = (typeof HOSTS)[number];
 export interface SinkDoubles extends AsyncDisposable {
   readonly arrivals: Readonly<Record<SinkName, Arrivals>>;
   readonly sinks: readonly SinkSettings[];
+  /** As a check file may say, to the host of the webhook. */
+  readonly posts: PostSettings;
   readonly connectTo: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Requests that reached a double, refused ones among them. */
@@ -62,7 +72,15 @@ const SITE = 'datadog.fault.test';
 const LOOK_MS = 100;
 const MAX_FILE_BYTES = 64 * 1024 ** 3;
 
-export async function startSinkDoubles(sequence: Sequence, folder: string): Promise<SinkDoubles> {
+export interface SinkDoublesOptions {
+  readonly sequence: Sequence;
+  readonly folder: string;
+  /** Whether results come by a check file, too. */
+  readonly posts?: boolean;
+}
+
+export async function startSinkDoubles(options: SinkDoublesOptions): Promise<SinkDoubles> {
+  const { folder } = options;
   await using stack = new AsyncDisposableStack();
   const datadog = stack.use(await startHttpSink({ tls: true, hosts: [`api.${SITE}`] }));
   const aws = stack.use(await startAwsDouble());
@@ -75,13 +93,14 @@ export async function startSinkDoubles(sequence: Sequence, folder: string): Prom
   const file = path.join(folder, 'results.jsonl');
   const authority = path.join(folder, 'authority.pem');
   writeFileSync(authority, sinkAuthority());
-  const taking = new Taking(sequence, { datadog, aws, webhook, file });
+  const taking = new Taking(options, { datadog, aws, webhook, file });
   const timer = setInterval(() => taking.look(), LOOK_MS);
   stack.defer(() => clearInterval(timer));
   const owned = stack.move();
   return {
     arrivals: taking.arrivals,
     sinks: sinksTo(file, gates.webhook.port),
+    posts: postsTo(gates.webhook.port),
     connectTo: [`api.${SITE}:443:127.0.0.1:${gates.datadog.port}`],
     env: {
       NODE_EXTRA_CA_CERTS: authority,
@@ -133,6 +152,15 @@ const sinksTo = (file: string, webhookPort: number): readonly SinkSettings[] => 
   },
 ];
 
+const postsTo = (port: number): PostSettings => ({
+  endpoint: {
+    url: `http://127.0.0.1:${port}/post`,
+    apiKey: { name: 'x-key', value: '${env:FAULT_DATADOG_KEY}', in: 'header' },
+    body: { status: '{status}' },
+  },
+  on: 'every',
+});
+
 interface Servers {
   readonly datadog: HttpSink;
   readonly aws: AwsDouble;
@@ -152,7 +180,7 @@ class Taking {
   readonly #servers: Servers;
   readonly #tail: Tail;
 
-  constructor(sequence: Sequence, servers: Servers) {
+  constructor({ sequence, posts = false }: SinkDoublesOptions, servers: Servers) {
     this.#sequence = sequence;
     this.#servers = servers;
     this.#tail = new Tail(servers.file);
@@ -166,6 +194,7 @@ class Taking {
       eventbridge: changes(),
       jsonl: every(),
       webhook: every(),
+      post: new Arrivals(sequence, () => posts),
     };
   }
 
@@ -224,13 +253,11 @@ class Taking {
     this.arrivals.eventbridge.takeTick(check, Date.parse(tick), `${Detail} ${Time}`);
   }
 
-  #webhook({ headers, text }: SinkRequest): void {
-    const { check, tick } = JSON.parse(text);
-    this.arrivals.webhook.takeTick(
-      check,
-      Date.parse(tick),
-      `${headers['idempotency-key']} ${text}`,
-    );
+  #webhook({ path: where, headers, text }: SinkRequest): void {
+    const identity = String(headers['idempotency-key']);
+    const [check = '', tick] = identity.split('@');
+    const arrivals = where === '/post' ? this.arrivals.post : this.arrivals.webhook;
+    arrivals.takeTick(check, Number(tick), `${identity} ${text}`);
   }
 
   #line(line: string): void {

@@ -12,6 +12,7 @@ import { range } from './arrivals.ts';
 import type { GateMode } from './gate.ts';
 import {
   droppedOf,
+  isIdle,
   type Maker,
   type MakerReport,
   pendingOf,
@@ -25,6 +26,7 @@ import {
   type SinkDoubles,
   type SinkName,
   startSinkDoubles,
+  viewOf,
   WINDOW_MS,
 } from './sink-doubles.ts';
 import { nextAt, type Sequence } from './synthetic.ts';
@@ -35,11 +37,14 @@ const SIZES = {
   small: { perSecond: 200, checks: 1_000, upMs: 2_000, downMs: 5_000, lookMs: 1_000 },
 } as const satisfies Record<Size, object>;
 const MODES: readonly GateMode[] = ['unavailable', 'hangs', 'refuses'];
-const ROUNDS: readonly Host[] = ['datadog', 'aws'];
+const ROUNDS: Readonly<Record<Size, readonly Host[]>> = {
+  full: ['datadog', 'aws'],
+  small: ['datadog'],
+};
 const SINKS_OF: Readonly<Record<Host, readonly SinkName[]>> = {
   datadog: ['datadog series', 'datadog events', 'datadog service checks'],
   aws: ['cloudwatch', 'eventbridge'],
-  webhook: ['webhook'],
+  webhook: ['webhook', 'post'],
 };
 
 const MIB = 1024 * 1024;
@@ -65,12 +70,12 @@ export const sinkDown: Row = {
     const { perSecond, checks } = SIZES[size];
     const startAt = Math.ceil(Date.now() / 1000) * 1000;
     const sequence = { startAt, perSecond, checks, changeEvery: 50 };
-    await using doubles = await startSinkDoubles(sequence, folder.path);
+    await using doubles = await startSinkDoubles({ sequence, folder: folder.path });
     const { sinks, connectTo, env } = doubles;
     const stateFolder = path.join(folder.path, 'state');
     const options = { sequence, confirm: false, sinks, stateFolder, connectTo };
     await using maker = startMaker(options, env);
-    return new Trial({ size, sequence, doubles, maker }).run();
+    return await new Trial({ size, sequence, doubles, maker }).run();
   },
 };
 
@@ -114,11 +119,8 @@ class Trial {
     const { size, maker, doubles } = this.#parts;
     const up = await this.#watch(SIZES[size].upMs);
     const rounds: Round[] = [];
-    for (const host of ROUNDS) rounds.push(await this.#round(host));
+    for (const host of ROUNDS[size]) rounds.push(await this.#round(host));
     maker.pause();
-    // What is gathered for the minute of CloudWatch goes at the end.
-    const isIdle = ({ views }: MakerReport): boolean =>
-      pendingOf(views.filter(({ sink }) => sink !== 'cloudwatch')) === 0;
     const { cpuMs } = await maker.until(isIdle, MOST.drainMs);
     const last = await maker.end();
     doubles.look();
@@ -278,10 +280,6 @@ const mostOf = (seen: readonly Seen[]): Seen => {
 
 const inMib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
 const freshMs = (name: SinkName): number => WINDOW_MS[name] + MOST.liveLateMs;
-
-/** Those of files and webhooks are called by path or host, too. */
-const viewOf = (name: SinkName, views: MakerReport['views']) =>
-  views.find(({ sink }) => sink === name || sink.startsWith(`${name} `));
 
 const callsTo = (names: readonly SinkName[], { views }: MakerReport): number =>
   names.reduce((sum, name) => sum + (viewOf(name, views)?.calls ?? 0), 0);

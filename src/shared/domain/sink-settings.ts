@@ -23,6 +23,10 @@ export const SUCCESS: Readonly<Record<Status, number | null>> = {
   unknown: null,
 };
 
+/** Whether any of these has a value for a run that ended so: only `success` may have none. */
+export const hasValue = (metrics: readonly CheckMetric[], status: Status): boolean =>
+  metrics.some((metric) => metric !== 'success' || SUCCESS[status] !== null);
+
 /** Series, events for transitions, service checks; host `api.<site>`, key in the header. */
 export interface DatadogSink {
   readonly kind: 'datadog';

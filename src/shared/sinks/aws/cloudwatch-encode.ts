@@ -179,7 +179,7 @@ class Series {
 
   /**
    * One datum, or several where even the coarse values are too many. A count of 1 and a resolution of
-   * 60 s go without saying, which saves a third of the bytes, and of the time to compress them.
+   * 60 s go without saying, which saves a sixth of the bytes.
    */
   text(timestamp: string): string {
     const start = this.head + timestamp;

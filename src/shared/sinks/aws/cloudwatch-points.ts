@@ -2,7 +2,7 @@
 
 import type { SelfSample } from '../../domain/delivery.ts';
 import type { Result } from '../../domain/result.ts';
-import type { CheckMetric } from '../../domain/sink-settings.ts';
+import { type CheckMetric, SUCCESS } from '../../domain/sink-settings.ts';
 import type { Point } from './cloudwatch-encode.ts';
 
 export type Dimensions = Readonly<Record<string, string>>;
@@ -39,7 +39,7 @@ export const fits = (dimensions: Dimensions): boolean =>
 export const checkValue = (metric: CheckMetric, result: Result): number => {
   switch (metric) {
     case 'success':
-      return result.status === 'ok' || result.status === 'warning' ? 1 : 0;
+      return SUCCESS[result.status] ?? Number.NaN;
     case 'duration_ms':
       return rounded(result.durationMs);
     case 'lateness_ms':

@@ -5,6 +5,7 @@ import {
   CHECK_METRICS,
   type CheckMetric,
   type CloudWatchSink,
+  hasValue,
 } from '../../domain/sink-settings.ts';
 import type { Destination, DestinationContext, Item, Outcome } from '../destination.ts';
 import { destinationId } from '../destination-id.ts';
@@ -60,7 +61,7 @@ export const cloudWatchDestination = (
   return destination(sink, context, {
     id: destinationId('cloudwatch', region, key, namespace, JSON.stringify(sorted)),
     label: 'cloudwatch',
-    itemDatums: metrics.length,
+    checkMetrics: metrics,
     metrics: { namespace, keyOf: checkOf, pointsOf },
     self: { ...dimensions, host: context.host },
   });
@@ -76,7 +77,9 @@ export const cloudWatchPostDestination = (
 ): Destination<string> => {
   const sourceOf = ({ body }: Item): string =>
     (body as { readonly source: string | null } | null)?.source ?? context.host;
-  const heads = POST_METRICS.map((metric) => headStart(metric, CHECK_METRICS[metric].unit));
+  const heads = POST_METRICS.map((metric) =>
+    headStart(CHECK_METRICS[metric].name, CHECK_METRICS[metric].unit),
+  );
   const rest = dimensionsEnd({});
   const pointsOf = (item: Item): readonly Point[] => {
     const { emission } = item;
@@ -91,7 +94,7 @@ export const cloudWatchPostDestination = (
   return destination(access, context, {
     id: destinationId('cloudwatch posts', access.region, access.key ?? ''),
     label: 'cloudwatch posts',
-    itemDatums: POST_METRICS.length,
+    checkMetrics: POST_METRICS,
     metrics: { namespace: POST_NAMESPACE, keyOf: sourceOf, pointsOf },
     self: { source: context.host },
   });
@@ -114,7 +117,7 @@ interface Kind {
   readonly id: Destination['id'];
   readonly label: string;
   /** What one result becomes. */
-  readonly itemDatums: number;
+  readonly checkMetrics: readonly CheckMetric[];
   readonly metrics: MetricsOf;
   /** Dimensions of what watcher tells of itself. */
   readonly self: Dimensions;
@@ -123,7 +126,7 @@ interface Kind {
 const destination = (
   access: AwsAccess,
   context: DestinationContext,
-  { id, label, itemDatums, metrics, self }: Kind,
+  { id, label, checkMetrics, metrics, self }: Kind,
 ): Destination<string> => {
   const { namespace } = metrics;
   const target = {
@@ -139,11 +142,11 @@ const destination = (
     windowMs: 60_000,
     maxAgeMs: MAX_AGE_MS,
     concurrency: 2,
-    maxItems: GATHERED_CALLS * Math.floor(MAX_DATUMS / Math.max(1, itemDatums)),
+    maxItems: GATHERED_CALLS * Math.floor(MAX_DATUMS / Math.max(1, checkMetrics.length)),
     maxCallBytes: GATHERED_CALLS * MAX_CALL_BYTES,
     wants: (emission) =>
       emission.kind === 'result'
-        ? itemDatums > 0
+        ? hasValue(checkMetrics, emission.result.status)
         : emission.samples.some(({ labels }) => fits({ ...labels, ...self })),
     encode: (items) => encodeMetrics(items, metrics),
     send: ({ payload }, signal) => put(payload, signal),

@@ -10,6 +10,7 @@ import {
   CHECK_METRICS,
   type CheckMetric,
   type DatadogSink,
+  hasValue,
   SUCCESS,
 } from '../../domain/sink-settings.ts';
 import type { Call, Destination, DestinationContext, Item } from '../destination.ts';
@@ -51,7 +52,9 @@ export const seriesDestination = (
     maxItems: MAX_ITEMS,
     maxCallBytes: MAX_PACKED_BYTES,
     wants: (emission) =>
-      emission.kind === 'self' ? emission.samples.length > 0 : metrics.length > 0,
+      emission.kind === 'self'
+        ? emission.samples.length > 0
+        : hasValue(metrics, emission.result.status),
     encode: (items) => encode(items, { metrics, tags, common: tagsOf(sink.tags) }),
     send: ({ payload }, signal) =>
       api.post({ path: '/api/v2/series', body: payload, encoding: 'gzip' }, signal),

@@ -74,10 +74,18 @@ it.each([
   ['ok', 1],
   ['warning', 1],
   ['critical', 0],
-  ['unknown', 0],
 ] as const)('counts %s as a success of %i', (status, value) => {
   const sink = aSink({ metrics: ['success'] });
   expect(datumsOf(sink.encode([anItem(anEmission({ status }))]))[0]?.Values).toEqual([value]);
+});
+
+it('has no success where a run says nothing of the target', () => {
+  const unknown = anEmission({ status: 'unknown' });
+  expect(aSink({ metrics: ['success'] }).wants(unknown)).toBe(false);
+  const sink = aSink({ metrics: ['success', 'lateness_ms'] });
+  expect(sink.wants(unknown)).toBe(true);
+  const datums = datumsOf(sink.encode([anItem(unknown)]));
+  expect(datums.map(({ MetricName }) => MetricName)).toEqual(['watcher.check.lateness_ms']);
 });
 
 it('wants every result, unless the settings choose no metric of it', () => {
@@ -219,12 +227,12 @@ it('puts posts of check files by source, all checks of one source together', () 
       Values,
     ]),
   ).toEqual([
-    ['success', 'source=shop', [1, 0]],
-    ['duration_ms', 'source=shop', [5, 9]],
-    ['lateness_ms', 'source=shop', [3]],
-    ['success', 'source=host-1', [1]],
-    ['duration_ms', 'source=host-1', [12.346]],
-    ['lateness_ms', 'source=host-1', [3]],
+    ['watcher.check.success', 'source=shop', [1, 0]],
+    ['watcher.check.duration_ms', 'source=shop', [5, 9]],
+    ['watcher.check.lateness_ms', 'source=shop', [3]],
+    ['watcher.check.success', 'source=host-1', [1]],
+    ['watcher.check.duration_ms', 'source=host-1', [12.346]],
+    ['watcher.check.lateness_ms', 'source=host-1', [3]],
   ]);
 });
 
