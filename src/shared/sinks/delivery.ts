@@ -18,7 +18,7 @@ import type { Waiting } from './backlog.ts';
 import { Breaker } from './breaker.ts';
 import type { Call, Destination, FailedItem, Item, Outcome } from './destination.ts';
 import { Pace } from './pace.ts';
-import { Queue, type Recovered } from './queue.ts';
+import { isUrgent, type Moves, Queue, type Recovered, renamed } from './queue.ts';
 
 /** What a delivery asks of the journal. */
 export interface Records {
@@ -58,8 +58,10 @@ export class Delivery {
   readonly #breaker: Breaker;
   readonly #pace: Pace;
   readonly #stopping = new AbortController();
-  #calls = 0;
-  #itemsInFlight = 0;
+  /** Items of the calls that are under way. */
+  readonly #flying = new Set<readonly Item[]>();
+  /** Records that were written anew while they were under way. */
+  readonly #moved = new Map<number, number>();
   #splits = 0;
   /** What is gathered goes now: its window has ended, or a call is full. */
   #flushing = false;
@@ -84,7 +86,9 @@ export class Delivery {
   }
 
   get pending(): number {
-    return this.#queue.length + this.#itemsInFlight;
+    let flying = 0;
+    for (const items of this.#flying) flying += items.length;
+    return this.#queue.length + flying;
   }
 
   get view(): SinkView {
@@ -120,11 +124,13 @@ export class Delivery {
   evict(seq: number): readonly number[] {
     const { repeats, changes } = this.#queue.evict(seq);
     this.#drop(repeats, 'overflow');
-    return changes;
+    const flying = [...this.#flying].flat().filter((item) => item.seq <= seq && isUrgent(item));
+    return [...changes, ...flying.map(seqOf)];
   }
 
-  moved(from: number, to: number): void {
-    this.#queue.moved(from, to);
+  moved(to: Moves): void {
+    this.#queue.moved(to);
+    if (this.#flying.size > 0) for (const [before, after] of to) this.#moved.set(before, after);
   }
 
   /** Sends what can be sent before `signal` aborts; what is left stays pending. */
@@ -177,7 +183,7 @@ export class Delivery {
 
   #mayCall(now: number): boolean {
     if (this.#breaker.isOpen(now) || this.#stopping.signal.aborted) return false;
-    return this.#calls < (this.#breaker.isClosed ? this.destination.concurrency : 1);
+    return this.#flying.size < (this.#breaker.isClosed ? this.destination.concurrency : 1);
   }
 
   /** What goes next, at most as much as the free places can take. */
@@ -237,21 +243,25 @@ export class Delivery {
   /** A call on its own has its place already; several at once are paced, which costs 0.3 ms each. */
   async #call(call: Call, isOneOfMany: boolean): Promise<void> {
     const { limiter } = this.#options;
-    this.#calls += 1;
-    this.#itemsInFlight += call.items.length;
+    this.#flying.add(call.items);
     const send = (): Promise<Outcome> => {
       this.#account.calls += 1;
       return this.destination.send(call, this.#stopping.signal);
     };
     const outcome = await (isOneOfMany ? limiter.run(send).catch(notSent) : send());
-    this.#calls -= 1;
-    this.#itemsInFlight -= call.items.length;
-    this.#settle(call, outcome);
+    this.#flying.delete(call.items);
+    this.#settle(this.#known(call.items), outcome);
+    if (this.#flying.size === 0) this.#moved.clear();
     this.#pump();
     this.#tellQuiet();
   }
 
-  #settle({ items }: Call, outcome: Outcome): void {
+  /** Under the seqs that their records have by now. */
+  #known(items: readonly Item[]): readonly Item[] {
+    return this.#moved.size === 0 ? items : items.map((item) => renamed(item, this.#moved));
+  }
+
+  #settle(items: readonly Item[], outcome: Outcome): void {
     switch (outcome.kind) {
       case 'delivered':
         return this.#succeed(items);
@@ -372,6 +382,6 @@ export class Delivery {
     const left = this.#hurries
       ? this.#queue.length
       : this.#queue.length - this.#queue.waitingRepeats;
-    if (this.#calls === 0 && (isStuck || left === 0)) this.#onQuiet();
+    if (this.#flying.size === 0 && (isStuck || left === 0)) this.#onQuiet();
   }
 }

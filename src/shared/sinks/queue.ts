@@ -10,9 +10,18 @@ import type { Item } from './destination.ts';
 /** More live items than this are left to the journal: memory is for what goes soon. */
 const MOST_LIVE = 25_000;
 
-const isUrgent = ({ emission }: Item): boolean =>
-  emission.kind === 'result' && emission.transition !== null;
 const waitingOf = ({ seq, emission }: Item): Waiting => ({ seq, at: instantOf(emission) });
+
+/** From seq to seq. */
+export type Moves = ReadonlyMap<number, number>;
+
+export const renamed = <T extends { readonly seq: number }>(one: T, to: Moves): T => {
+  const seq = to.get(one.seq);
+  return seq === undefined ? one : { ...one, seq };
+};
+
+export const isUrgent = ({ emission }: Item): boolean =>
+  emission.kind === 'result' && emission.transition !== null;
 
 export interface Recovered extends Waiting {
   readonly urgent: boolean;
@@ -24,7 +33,7 @@ export class Queue {
   readonly #urgentBacklog = new Backlog();
   readonly #backlog = new Backlog();
   /** Halves of calls that were refused as a whole: next before anything else. */
-  #halves: (readonly Item[])[] = [];
+  readonly #halves: (readonly Item[])[] = [];
 
   get length(): number {
     const halves = this.#halves.reduce((sum, half) => sum + half.length, 0);
@@ -93,8 +102,8 @@ export class Queue {
 
   /** Nothing of it can go for now. */
   demote(): void {
-    this.giveBack([...this.takeGathered(Number.POSITIVE_INFINITY), ...this.#halves.flat()]);
-    this.#halves = [];
+    const gathered = this.takeGathered(Number.POSITIVE_INFINITY);
+    this.giveBack([...gathered, ...this.#halves.splice(0).flat()]);
   }
 
   /** Takes out what is older than `at`. */
@@ -111,6 +120,7 @@ export class Queue {
     readonly repeats: readonly Waiting[];
     readonly changes: readonly number[];
   } {
+    this.giveBack(this.#halves.splice(0).flat());
     const live = this.#live.filter((item) => item.seq <= seq);
     this.#live = this.#live.filter((item) => item.seq > seq);
     const waiting = this.#urgentBacklog.takeThrough(seq);
@@ -123,11 +133,11 @@ export class Queue {
     };
   }
 
-  /** The record of a state change has been written anew. */
-  moved(from: number, to: number): void {
+  /** Records of state changes have been written anew. */
+  moved(to: Moves): void {
     const waiting = this.#urgentBacklog.take(this.#urgentBacklog.length);
-    this.#urgentBacklog.add(waiting.map((one) => (one.seq === from ? { ...one, seq: to } : one)));
-    this.#urgent = this.#urgent.map((item) => (item.seq === from ? { ...item, seq: to } : item));
+    this.#urgentBacklog.add(waiting.map((one) => renamed(one, to)));
+    this.#urgent = this.#urgent.map((item) => renamed(item, to));
   }
 
   takeAll(): readonly Waiting[] {

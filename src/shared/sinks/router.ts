@@ -7,13 +7,7 @@
  */
 
 import type { PostSettings } from '../domain/check.ts';
-import type {
-  DestinationId,
-  DropReason,
-  Emission,
-  PostBody,
-  SelfEmission,
-} from '../domain/delivery.ts';
+import type { DestinationId, Emission, PostBody, SelfEmission } from '../domain/delivery.ts';
 import type { Result, Transition } from '../domain/result.ts';
 import type { SinkView, SpoolView } from '../domain/status.ts';
 import { fraction } from '../rules/hash.ts';
@@ -60,6 +54,8 @@ export class Router implements Sink {
   /** Specs are shared by checks, so few are ever compiled. */
   #posts = new WeakMap<PostSettings, readonly Post[]>();
   readonly #unclaimed: Unclaimed;
+  /** State changes that the journal has written anew, by destination; told at once, as they are many. */
+  readonly #moves = new Map<DestinationId, Map<number, number>>();
   readonly #routes = new Map<string, readonly DestinationId[]>();
   /** Totals of what was closed: counters never go back. */
   #closed: readonly SinkView[] = [];
@@ -73,9 +69,7 @@ export class Router implements Sink {
       clock,
       log,
       onEvict: (_, through) => this.#evict(through),
-      onMoved: (from, to, ids) => {
-        for (const id of ids) this.#deliveries.get(id)?.moved(from, to);
-      },
+      onMoved: (from, to, ids) => this.#note(from, to, ids),
     });
     this.#records = {
       item: ({ id }, seq) => {
@@ -129,9 +123,11 @@ export class Router implements Sink {
       deliveries.map((one) => one.finish(deadline.signal, { backlogToo: !isDurable })),
     );
     timer.cancel();
-    if (!isDurable) for (const delivery of deliveries) delivery.giveUp('shutdown');
-    this.#tellLeft();
+    // A folder whose disk fails now still holds what was written before.
+    if (this.#options.stateFolder === null)
+      for (const delivery of deliveries) delivery.giveUp('shutdown');
     this.#journal[Symbol.dispose]();
+    this.#tellLeft();
   }
 
   #route(
@@ -150,6 +146,7 @@ export class Router implements Sink {
     if (ids.length === 0) return;
     const isUrgent = emission.kind === 'result' && emission.transition !== null;
     const seq = this.#journal.append(emission, bodies, this.#same(ids), isUrgent);
+    if (this.#moves.size > 0) this.#move();
     for (const delivery of to) {
       const body = bodies?.[delivery.destination.id] ?? null;
       delivery.offer({ seq, emission, body });
@@ -219,6 +216,18 @@ export class Router implements Sink {
     return needed;
   }
 
+  #note(from: number, to: number, ids: readonly DestinationId[]): void {
+    for (const id of ids) {
+      const moves = this.#moves.get(id) ?? new Map<number, number>();
+      this.#moves.set(id, moves.set(from, to));
+    }
+  }
+
+  #move(): void {
+    for (const [id, moves] of this.#moves) this.#deliveries.get(id)?.moved(moves);
+    this.#moves.clear();
+  }
+
   #sweep(): void {
     const { clock } = this.#options;
     this.#timer = clock.after(SWEEP_MS, () => this.#sweep());
@@ -239,14 +248,19 @@ export class Router implements Sink {
   }
 
   #tellLeft(): void {
-    const { log } = this.#options;
-    const lost = (dropped: Readonly<Record<DropReason, number>>): number => dropped.shutdown;
+    const { log, stateFolder } = this.#options;
+    const { pendingInMemory } = this.#journal.state;
+    if (stateFolder !== null && pendingInMemory > 0)
+      log.error('results were lost: the state folder could not be written to', {
+        folder: stateFolder,
+        lost: pendingInMemory,
+      });
     for (const { sink, pending, dropped, failing } of this.views) {
       if (pending > 0) log.warn('results are kept for the next start', { sink, pending, failing });
-      if (lost(dropped) > 0)
+      if (dropped.shutdown > 0)
         log.error('results were lost: the process ended without a state folder', {
           sink,
-          lost: lost(dropped),
+          lost: dropped.shutdown,
           failing,
         });
     }

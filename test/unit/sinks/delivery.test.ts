@@ -300,11 +300,35 @@ describe('a journal that is full', () => {
     expect(delivery.view.dropped.overflow).toBe(4);
     records.byseq.set(8, records.byseq.get(4) ?? anEmission());
     records.byseq.delete(4);
-    delivery.moved(4, 8);
+    delivery.moved(new Map([[4, 8]]));
     sink.answer = () => ({ kind: 'delivered' });
     await clock.advance(120_000);
     expect([...sink.accepted].sort((a, b) => a - b)).toEqual([6, 7, 8]);
     expect(accounts().balance).toBe(0);
+  });
+});
+
+describe('a state change that is under way while its record is written anew', () => {
+  it.each([
+    ['delivered', { kind: 'delivered' }, []],
+    ['to be sent again', DOWN, [9]],
+  ] as const)('is known under its new seq when it turns out %s', async (_, outcome, left) => {
+    const { clock, sink, offer, delivery, records, accounts } = begin();
+    let answer: (outcome: Outcome) => void = () => {};
+    sink.answer = () => new Promise((resolve) => (answer = resolve));
+    offer(1, { changes: true });
+    await clock.advance(10_000);
+    expect(delivery.evict(1)).toEqual([1]);
+    records.byseq.set(9, records.byseq.get(1) ?? anEmission());
+    records.byseq.delete(1);
+    delivery.moved(new Map([[1, 9]]));
+    answer(outcome);
+    await clock.advance(0);
+    expect([...records.byseq.keys()]).toEqual(left);
+    sink.answer = () => ({ kind: 'delivered' });
+    await clock.advance(60_000);
+    expect([...records.byseq.keys()]).toEqual([]);
+    expect(accounts()).toMatchObject({ delivered: 1, pending: 0, balance: 0 });
   });
 });
 
@@ -355,6 +379,22 @@ describe('the end of a process', () => {
     await clock.until(delivery.finish(deadline.signal, { backlogToo: true }), 10_001);
     await clock.advance(0);
     expect(accounts()).toMatchObject({ pending: 2, balance: 0 });
+  });
+
+  it('sends the backlog too where it would be lost, and leaves it to the next start elsewhere', async () => {
+    for (const backlogToo of [true, false]) {
+      const { clock, sink, offer, delivery } = begin((set) => {
+        set.maxItems = 2_000;
+      });
+      sink.answer = () => DOWN;
+      offer(5_000);
+      await clock.advance(10_000);
+      sink.answer = () => ({ kind: 'delivered' });
+      while (delivery.view.failing !== null) await clock.advance(100);
+      await clock.until(delivery.finish(new AbortController().signal, { backlogToo }), 50);
+      if (backlogToo) expect(delivery.pending).toBe(0);
+      else expect(delivery.pending).toBeGreaterThan(1_000);
+    }
   });
 
   it('leaves no timer behind', async () => {
