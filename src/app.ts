@@ -6,7 +6,7 @@
 import { hostname } from 'node:os';
 import { Admin } from './admin/admin.ts';
 import { Publisher } from './admin/publisher.ts';
-import { countOf, exposeCatalogue, exposeChecks, exposeFlow } from './exposed.ts';
+import { countOf, expose } from './exposed.ts';
 import { type Outlets, openOutlets } from './outlets.ts';
 import { Election } from './shared/coordination/election.ts';
 import { LEASE_TIMING } from './shared/coordination/heartbeat.ts';
@@ -112,8 +112,8 @@ export const startApp = async (options: AppOptions): Promise<App> => {
 
 /**
  * Parts are registered in the order in which they must outlive each other: watching the folder ends
- * first, then the worker hands back what it runs, then the admin resigns; sinks, listener and store
- * go last.
+ * first, then the worker hands back what it runs, then the admin resigns; what shows results, the
+ * listener, the store and the way to the sinks go last.
  */
 const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promise<App> => {
   const { clock, log, version, source, env, onSecret } = options;
@@ -122,7 +122,7 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
   const meter = new Meter();
   const record = recordOf(options, () => listening);
   const secrets = createSecrets({ clock, env, onValue: onSecret });
-  const outlets = outletsOf(options, secrets, record.id);
+  const outlets = stack.use(outletsOf(options, secrets, record.id));
   const isOwn = (address: string, port: number, path: string): boolean =>
     (listening?.port === port && path !== '/healthz' && serves(listening.host, address)) ||
     outlets?.uses(address, port) === true;
@@ -133,20 +133,11 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
   const admin = adminOn({ ...options, store, keys });
   const sinks: readonly Sink[] = outlets ? [...options.sinks, outlets.router] : options.sinks;
   const worker = workerOn({ ...options, sinks, store, keys, meter, record, probe });
-  const flow: ResultFlow = {
-    get views() {
-      return sinks.flatMap((sink) => sink.views);
-    },
-    get spool() {
-      return outlets?.router.spool ?? null;
-    },
-  };
-  exposeFlow(meter, flow);
-  exposeChecks(meter, worker.status, clock);
+  const flow = flowOf(sinks, outlets);
+  expose(meter, { clock, flow, status: worker.status, catalogue: () => catalogue });
   const self = stack.use(new SelfMonitor({ clock, meter, worker: record.id, version, flow }));
   stack.use(new EventLoopMonitor({ clock, meter }));
   meter.observe('watcher.connections.met_closed', () => probe.metClosed());
-  exposeCatalogue(meter, () => catalogue);
 
   const reload = async (confirm: boolean): Promise<ReloadReport> => {
     catalogue = await source.load();
@@ -167,7 +158,6 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
   const server = listen && stack.use(await startHttpServer({ ...options, listen, routes }));
   listening = server?.address ?? null;
   for (const sink of options.sinks) stack.use(sink);
-  if (outlets) stack.use(outlets);
   const selfPosts = outlets && stack.use(selfPostsOf(options, { meter, self, outlets, record }));
   stack.use(admin);
   stack.defer(() => worker.drain());
@@ -193,6 +183,15 @@ const compose = async (options: AppOptions, stack: AsyncDisposableStack): Promis
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 };
+
+const flowOf = (sinks: readonly Sink[], outlets: Outlets | null): ResultFlow => ({
+  get views() {
+    return sinks.flatMap((sink) => sink.views);
+  },
+  get spool() {
+    return outlets?.router.spool ?? null;
+  },
+});
 
 /** On top of the time for runs in flight: the transactions that hand jobsets back. */
 const HAND_BACK_MS = 2_000;

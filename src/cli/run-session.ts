@@ -17,8 +17,8 @@ import { RunOutput } from './run-output.ts';
 import { appOptions, openSession, type Session } from './session.ts';
 import { refuseUnknown } from './sources.ts';
 
-/** Beyond the drain of the runs: results are delivered, claims handed back. */
-const STOP_MS = 3_000;
+/** Beyond the drain of the runs: claims are handed back, results delivered, which may take 10 s. */
+const STOP_MS = 13_000;
 
 interface Run {
   readonly flags: RunCommandFlags;

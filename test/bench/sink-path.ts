@@ -34,7 +34,10 @@ interface Seen {
 
 export async function* sinkPath({ rounds, quick }: PartOptions): AsyncIterable<Figure> {
   await using rig = await startRig();
-  const span = { warmUpMs: quick ? 1_000 : 20_000, measureMs: quick ? 2_000 : Number(process.env['G'] ?? 120_000) };
+  const span = {
+    warmUpMs: quick ? 1_000 : 20_000,
+    measureMs: quick ? 2_000 : Number(process.env['G'] ?? 120_000),
+  };
   for (const { name, perSecond } of PACES) {
     const costs: { bare: number; all: number; calls: ReadonlyMap<string, number> }[] = [];
     for (let round = 0; round < Math.min(rounds, 3); round++) {

@@ -111,16 +111,19 @@ export function startMaker(options: MakerOptions, env: Readonly<Record<string, s
 
 /** Results of each view that are neither delivered, nor pending, nor dropped: 0, or a defect. */
 export const unaccounted = (views: readonly SinkView[]): number =>
-  views.reduce((sum, { produced, delivered, pending, dropped }) => {
-    const lost = Object.values(dropped).reduce((all, count) => all + count, 0);
-    return sum + Math.abs(produced - delivered - pending - lost);
+  views.reduce((sum, view) => {
+    const { produced, delivered, pending } = view;
+    return sum + Math.abs(produced - delivered - pending - droppedIn(view));
   }, 0);
 
 export const pendingOf = (views: readonly SinkView[]): number =>
   views.reduce((sum, { pending }) => sum + pending, 0);
 
+export const droppedIn = ({ dropped }: SinkView): number =>
+  Object.values(dropped).reduce((sum, count) => sum + count, 0);
+
 export const droppedOf = (views: readonly SinkView[]): number =>
-  views.reduce((sum, { dropped }) => sum + Object.values(dropped).reduce((a, b) => a + b, 0), 0);
+  views.reduce((sum, view) => sum + droppedIn(view), 0);
 
 /** CloudWatch gathers for a minute, and gives up what it has gathered at the end. */
 const gathersLong = ({ sink }: SinkView): boolean => sink.startsWith('cloudwatch');

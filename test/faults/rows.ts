@@ -4,10 +4,12 @@ import { blockedLoop } from './blocked-loop.ts';
 import { deadResolver } from './dead-resolver.ts';
 import { fewDescriptors } from './few-descriptors.ts';
 import { fullDisk } from './full-disk.ts';
+import { hostileSinks } from './hostile-sinks.ts';
 import { keptSockets } from './kept-sockets.ts';
 import { killedWithResults } from './killed-with-results.ts';
 import { noRoute } from './no-route.ts';
 import type { Row } from './row.ts';
+import { secretsInSinks } from './secrets-in-sinks.ts';
 import { sinkDown } from './sink-down.ts';
 
 /** What checks see. */
@@ -20,6 +22,12 @@ export const PROBE_ROWS: readonly Row[] = [
 ];
 
 /** What becomes of their results. */
-export const SINK_ROWS: readonly Row[] = [sinkDown, killedWithResults, fullDisk];
+export const SINK_ROWS: readonly Row[] = [
+  sinkDown,
+  killedWithResults,
+  fullDisk,
+  hostileSinks,
+  secretsInSinks,
+];
 
 export const ROWS: readonly Row[] = [...PROBE_ROWS, ...SINK_ROWS];

@@ -9,8 +9,15 @@ import type { PostSettings } from '../../src/shared/domain/check.ts';
 import type { SinkSettings } from '../../src/shared/domain/sink-settings.ts';
 import type { SinkView } from '../../src/shared/domain/status.ts';
 import type { Datum, Entry } from '../support/aws-constraints.ts';
-import { ACCESS_KEY, type AwsDouble, SECRET_KEY, startAwsDouble } from '../support/aws-double.ts';
 import {
+  ACCESS_KEY,
+  type AwsDouble,
+  type AwsFault,
+  SECRET_KEY,
+  startAwsDouble,
+} from '../support/aws-double.ts';
+import {
+  type Behaviour,
   type HttpSink,
   type SinkRequest,
   sinkAuthority,
@@ -62,12 +69,20 @@ export interface SinkDoubles extends AsyncDisposable {
   /** Requests that reached a double, refused ones among them. */
   requests(host: Host): number;
   set(host: Host, mode: GateMode): Promise<void>;
+  /** Whatever is answered but `accept` is no acceptance, HTTP 200 among it. */
+  answer(host: 'datadog' | 'webhook', answer: Answering): void;
+  /** The next requests to AWS, one each. */
+  failAws(faults: readonly AwsFault[]): void;
   /** Lines of the file that are none. */
   torn(): number;
   /** Takes in what has come so far. */
   look(): void;
 }
 
+type Answering = (request: SinkRequest) => Behaviour | 'accept';
+
+const ACCEPTANCE: Behaviour = { status: 202, body: '{"errors":[]}' };
+const UNAVAILABLE: Behaviour = { status: 503, body: '{}' };
 const SITE = 'datadog.fault.test';
 const LOOK_MS = 100;
 const MAX_FILE_BYTES = 64 * 1024 ** 3;
@@ -113,12 +128,20 @@ export async function startSinkDoubles(options: SinkDoublesOptions): Promise<Sin
     set: async (host, mode) => {
       // Under TLS only the double itself can speak.
       const isSpoken = host === 'datadog' && mode === 'unavailable';
-      datadog.always(
-        isSpoken ? { status: 503, body: '{}' } : { status: 202, body: '{"errors":[]}' },
-      );
+      if (host === 'datadog') datadog.always(isSpoken ? UNAVAILABLE : ACCEPTANCE);
       await gates[host].set(isSpoken ? 'open' : mode);
     },
     torn: () => taking.torn,
+    answer: (host, answer) => {
+      const server = host === 'datadog' ? datadog : webhook;
+      server.always((request) => {
+        const behaviour = answer(request);
+        if (behaviour === 'accept') return ACCEPTANCE;
+        if (behaviour !== 'late') taking.refuse(request);
+        return behaviour;
+      });
+    },
+    failAws: (faults) => aws.fail(...faults),
     look: () => taking.look(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -179,6 +202,7 @@ class Taking {
   readonly #sequence: Sequence;
   readonly #servers: Servers;
   readonly #tail: Tail;
+  readonly #refused = new WeakSet<SinkRequest>();
 
   constructor({ sequence, posts = false }: SinkDoublesOptions, servers: Servers) {
     this.#sequence = sequence;
@@ -198,17 +222,25 @@ class Taking {
     };
   }
 
+  refuse(request: SinkRequest): void {
+    this.#refused.add(request);
+  }
+
   look(): void {
     const { datadog, aws, webhook } = this.#servers;
     this.requests.datadog += taken(datadog.requests).length;
     this.requests.aws += taken(aws.requests).length;
     this.requests.webhook += taken(webhook.requests).length;
-    for (const request of taken(datadog.accepted())) this.#datadog(request);
-    for (const request of taken(webhook.accepted())) this.#webhook(request);
+    for (const request of this.#accepted(datadog)) this.#datadog(request);
+    for (const request of this.#accepted(webhook)) this.#webhook(request);
     for (const { MetricData } of taken(aws.metrics))
       for (const datum of MetricData) this.#datum(datum);
     for (const entry of taken(aws.entries)) this.#event(entry);
     for (const line of this.#tail.lines()) this.#line(line);
+  }
+
+  #accepted(server: HttpSink): readonly SinkRequest[] {
+    return taken(server.accepted()).filter((request) => !this.#refused.has(request));
   }
 
   #datadog({ path: where, text }: SinkRequest): void {

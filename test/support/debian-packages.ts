@@ -18,6 +18,7 @@ const PROGRAMS = {
     file: 'usr/bin/prometheus-blackbox-exporter',
     packages: ['prometheus-blackbox-exporter'],
   },
+  prometheus: { file: 'usr/bin/prometheus', packages: ['prometheus'] },
   promtool: { file: 'usr/bin/promtool', packages: ['prometheus'] },
 } as const;
 

@@ -28,6 +28,8 @@ export interface WatcherOptions {
 
 export interface WatcherProcess extends AsyncDisposable {
   readonly pid: number;
+  /** Of its listener. */
+  readonly port: number;
   readonly process: RunningProcess;
   metrics(): Promise<Metrics>;
   /** Ends it as an operator would, and waits. */
@@ -47,6 +49,7 @@ export async function startWatcher(options: WatcherOptions): Promise<WatcherProc
   await listening(port, child, LOADED_MS);
   return {
     pid: child.pid,
+    port,
     process: child,
     metrics: async () => {
       const { body } = await request(`http://127.0.0.1:${port}/metrics`);

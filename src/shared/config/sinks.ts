@@ -27,7 +27,10 @@ interface Context {
   readonly tell: Tell;
 }
 
-const listSchema = z.array(z.unknown(), { error: 'must be a list of sinks' });
+const MOST_SINKS = 16;
+const listSchema = z
+  .array(z.unknown(), { error: 'must be a list of sinks' })
+  .max(MOST_SINKS, { error: `must have at most ${MOST_SINKS} sinks` });
 
 export const sinksOf = (
   given: JsonValue,

@@ -9,7 +9,6 @@ export interface SecretReference {
   readonly name: string;
 }
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: what it is called in files and messages
 export const REFERENCE_FORMS = '${env:NAME} or ${file:PATH}';
 
 /** The closing brace is part of the form, so that one without it is none. */

@@ -49,6 +49,11 @@ const notSent = (): Outcome => ({ kind: 'retry', reason: 'it could not be sent y
 
 const seqOf = ({ seq }: { readonly seq: number }): number => seq;
 
+const leftOut = (items: readonly Item[], calls: readonly Call[]): readonly Item[] => {
+  const carried = new Set(calls.flatMap((call) => call.items));
+  return items.filter((item) => !carried.has(item));
+};
+
 export class Delivery {
   readonly destination: Destination;
   readonly #options: DeliveryOptions;
@@ -71,6 +76,8 @@ export class Delivery {
   #bytesPerItem = 0;
   #timer: Timer | null = null;
   #wakeAt = Number.POSITIVE_INFINITY;
+  /** The log has said that it fails. */
+  #isTold = false;
   #lastRefusal: string | null = null;
   #onQuiet: () => void = () => {};
   /** Monotonic ms. */
@@ -227,11 +234,11 @@ export class Delivery {
 
   #start(items: readonly Item[]): void {
     const calls = this.destination.encode(items);
-    const carried = new Set(calls.flatMap((call) => call.items.map(seqOf)));
-    const left = items.filter(({ seq }) => !carried.has(seq));
-    if (left.length > 0) this.#refuse(left, 'size', 'it is too large alone');
+    const carried = calls.reduce((sum, call) => sum + call.items.length, 0);
+    if (carried < items.length)
+      this.#refuse(leftOut(items, calls), 'size', 'it is too large alone');
     const bytes = calls.reduce((sum, call) => sum + call.bytes, 0);
-    if (carried.size > 0) this.#bytesPerItem = bytes / carried.size;
+    if (carried > 0) this.#bytesPerItem = bytes / carried;
     const isOneOnly = !this.#breaker.isClosed;
     for (const [index, call] of calls.entries()) {
       // While one call decides, the others wait for what comes of it.
@@ -278,8 +285,8 @@ export class Delivery {
 
   #succeed(items: readonly Item[]): void {
     const { log, records } = this.#options;
-    const sink = this.destination.label;
-    if (!this.#breaker.isClosed) log.info('a sink takes results again', { sink });
+    if (this.#isTold) log.info('a sink takes results again', { sink: this.destination.label });
+    this.#isTold = false;
     this.#breaker.succeed();
     this.#splits = 0;
     this.#account.delivered += items.length;
@@ -311,9 +318,12 @@ export class Delivery {
   #fail(items: readonly Item[], outcome: Extract<Outcome, { kind: 'retry' | 'denied' }>): void {
     const { clock, log } = this.#options;
     const { kind, reason } = outcome;
-    const sink = this.destination.label;
-    if (this.#breaker.isClosed)
+    // One failure is nothing: kept connections are closed by sinks just as we use them.
+    if (!this.#isTold && (kind === 'denied' || !this.#breaker.isClosed)) {
+      this.#isTold = true;
+      const sink = this.destination.label;
       log.warn('a sink does not take results: they wait', { sink, reason });
+    }
     const afterMs = kind === 'retry' ? (outcome.afterMs ?? 0) : 0;
     this.#breaker.fail(kind, reason, { now: clock.monotonicMs(), afterMs });
     this.#account.retried += items.length;

@@ -16,8 +16,8 @@ import type { Limiter } from '../runtime/limiter.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { Delivery, type Records } from './delivery.ts';
-import type { Destination } from './destination.ts';
-import { type Journal, openJournal } from './journal/journal.ts';
+import type { Destination, Item } from './destination.ts';
+import { type Bodies, type Journal, openJournal } from './journal/journal.ts';
 import type { Post } from './posts.ts';
 import type { Sink } from './sink.ts';
 import { Unclaimed } from './unclaimed.ts';
@@ -43,7 +43,20 @@ const SWEEP_MS = 60_000;
 const FINISH_MS = 10_000;
 const MOST_ROUTES = 10_000;
 
-type Bodies = Record<DestinationId, PostBody>;
+interface Common {
+  readonly deliveries: readonly Delivery[];
+  readonly ids: readonly DestinationId[];
+}
+
+interface Rendered {
+  readonly delivery: Delivery;
+  readonly body: PostBody;
+}
+
+const idOf = ({ delivery }: Rendered): DestinationId => delivery.destination.id;
+
+const bodiesOf = (posts: readonly Rendered[]): Bodies | null =>
+  posts.length === 0 ? null : Object.fromEntries(posts.map((one) => [idOf(one), one.body]));
 
 export class Router implements Sink {
   readonly #options: RouterOptions;
@@ -56,6 +69,7 @@ export class Router implements Sink {
   readonly #unclaimed: Unclaimed;
   /** State changes that the journal has written anew, by destination; told at once, as they are many. */
   readonly #moves = new Map<DestinationId, Map<number, number>>();
+  readonly #commons = new Map<number, Common>();
   readonly #routes = new Map<string, readonly DestinationId[]>();
   /** Totals of what was closed: counters never go back. */
   #closed: readonly SinkView[] = [];
@@ -135,22 +149,36 @@ export class Router implements Sink {
     settings: PostSettings | undefined,
     poolWide: readonly Delivery[],
   ): void {
-    const to: Delivery[] = [];
-    const ids: DestinationId[] = [];
-    for (const delivery of poolWide) {
-      if (!delivery.destination.wants(emission)) continue;
-      to.push(delivery);
-      ids.push(delivery.destination.id);
-    }
-    const bodies = settings === undefined ? null : this.#render(emission, settings, to, ids);
-    if (ids.length === 0) return;
+    let wanted = 0;
+    for (const [index, delivery] of poolWide.entries())
+      if (delivery.destination.wants(emission)) wanted += 2 ** index;
+    const common = this.#common(wanted);
+    const posts = settings === undefined ? [] : this.#render(emission, settings);
+    const to = posts.length === 0 ? common.ids : this.#same([...common.ids, ...posts.map(idOf)]);
+    if (to.length === 0) return;
     const isUrgent = emission.kind === 'result' && emission.transition !== null;
-    const seq = this.#journal.append(emission, bodies, this.#same(ids), isUrgent);
+    const seq = this.#journal.append(emission, bodiesOf(posts), to, isUrgent);
     if (this.#moves.size > 0) this.#move();
-    for (const delivery of to) {
-      const body = bodies?.[delivery.destination.id] ?? null;
-      delivery.offer({ seq, emission, body });
+    if (common.deliveries.length > 0) {
+      const item: Item = { seq, emission, body: null };
+      for (const delivery of common.deliveries) delivery.offer(item);
     }
+    for (const { delivery, body } of posts) delivery.offer({ seq, emission, body });
+  }
+
+  /** The pool-wide deliveries that want an emission, by one bit each, of which a number has
+   * 53: the settings take 16 sinks. Few combinations ever occur. */
+  #common(wanted: number): Common {
+    let common = this.#commons.get(wanted);
+    if (common === undefined) {
+      const deliveries = this.#poolWide.filter(
+        (_, index) => Math.floor(wanted / 2 ** index) % 2 === 1,
+      );
+      const ids = deliveries.map(({ destination }) => destination.id);
+      common = { deliveries, ids };
+      this.#commons.set(wanted, common);
+    }
+    return common;
   }
 
   /** The journal knows a list that it has seen by its being the same object. */
@@ -163,23 +191,12 @@ export class Router implements Sink {
     return ids;
   }
 
-  #render(
-    emission: Emission,
-    settings: PostSettings,
-    to: Delivery[],
-    ids: DestinationId[],
-  ): Bodies | null {
-    let bodies: Bodies | null = null;
-    for (const { destination, render } of this.#postsOf(settings)) {
+  #render(emission: Emission, settings: PostSettings): readonly Rendered[] {
+    return this.#postsOf(settings).flatMap(({ destination, render }) => {
       const body = render(emission);
-      if (body === null) continue;
-      const { id } = destination;
-      to.push(this.#deliveries.get(id) ?? this.#open(destination));
-      ids.push(id);
-      bodies ??= {};
-      bodies[id] = body;
-    }
-    return bodies;
+      if (body === null) return [];
+      return [{ delivery: this.#deliveries.get(destination.id) ?? this.#open(destination), body }];
+    });
   }
 
   #postsOf(settings: PostSettings): readonly Post[] {

@@ -1,0 +1,373 @@
+/**
+ * Secrets in every place that takes one, and sinks that say them back: whole runs of `watcher`, each
+ * under another fault. Then everything that left the processes is searched.
+ */
+
+import { mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request as ask } from 'undici';
+import { startCommand, watcher } from '../support/cli.ts';
+import {
+  type Behaviour,
+  type HttpSink,
+  type SinkRequest,
+  sinkAuthority,
+  startHttpSink,
+} from '../support/http-sink.ts';
+import { freePort, listening } from '../support/processes.ts';
+import { textsBelow } from '../support/secret-forms.ts';
+import { Canaries } from './canaries.ts';
+import type { Proof, Row, Size } from './row.ts';
+
+const SIZES = { full: { forMs: 12_000 }, small: { forMs: 2_500 } } as const satisfies Record<
+  Size,
+  object
+>;
+
+/** What sinks and targets see is part of what they answer. */
+const echo = ({ target, headers, text }: SinkRequest): string =>
+  `${target} ${JSON.stringify(headers)} ${text}`;
+const jsonOf = (status: number): Weather => ({
+  name: `json-${status}`,
+  answer: (request) => ({
+    status,
+    body: JSON.stringify({
+      __type: 'InvalidParameterValueException',
+      message: echo(request),
+      errors: [echo(request)],
+    }),
+  }),
+});
+const textOf = (status: number): Weather => ({
+  name: `text-${status}`,
+  answer: (request) => ({
+    status,
+    headers: { 'content-type': 'text/plain' },
+    body: echo(request),
+  }),
+});
+
+interface Weather {
+  readonly name: string;
+  readonly answer: (request: SinkRequest) => Behaviour;
+}
+
+const WEATHERS: Readonly<Record<Size, readonly Weather[]>> = {
+  small: [jsonOf(400), textOf(401)],
+  full: [
+    jsonOf(200),
+    jsonOf(400),
+    jsonOf(401),
+    jsonOf(403),
+    jsonOf(500),
+    textOf(400),
+    textOf(401),
+    textOf(403),
+    textOf(422),
+    textOf(503),
+    {
+      name: 'redirect',
+      answer: ({ target, headers }) => ({
+        status: 302,
+        headers: {
+          location: `https://${encodeURIComponent(String(headers['dd-api-key'] ?? 'x')).slice(0, 60)}.fault.test${target}`,
+        },
+      }),
+    },
+    { name: 'reset', answer: () => 'reset' },
+    { name: 'half', answer: () => 'half' },
+    { name: 'hang', answer: () => 'hang' },
+    { name: 'well', answer: () => ({ status: 202, body: '{"errors":[],"status":"ok"}' }) },
+  ],
+};
+
+export const secretsInSinks: Row = {
+  name: 'secrets-in-sinks',
+  title: 'No secret leaves watcher but to where it was configured for',
+  covers: ['src'],
+  prove: async (size): Promise<Proof | null> => {
+    await using folder = await mkdtempDisposable(path.join(tmpdir(), 'secrets-'));
+    await using datadog = await startHttpSink({ tls: true, hosts: ['api.datadoghq.com'] });
+    await using strange = await startHttpSink({ tls: true, hosts: ['elsewhere.fault.test'] });
+    await using sink = await startHttpSink();
+    const site = await prepare(folder.path, { datadog, strange, sink });
+    const trial = new Trial(site, { datadog, strange, sink });
+    for (const [index, weather] of WEATHERS[size].entries())
+      await trial.run(weather, { forMs: SIZES[size].forMs, toFile: index % 2 === 1 });
+    await trial.commands();
+    return trial.proof();
+  },
+};
+
+interface Servers {
+  readonly datadog: HttpSink;
+  /** Whose certificate is for another host. */
+  readonly strange: HttpSink;
+  readonly sink: HttpSink;
+}
+
+/** Where the secrets are, and how to start there. */
+interface Site {
+  readonly folder: string;
+  readonly canaries: Canaries;
+  readonly env: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+  readonly token: string;
+}
+
+const inFolder = (folder: string, name: string): string => path.join(folder, name);
+
+async function prepare(folder: string, { datadog, strange, sink }: Servers): Promise<Site> {
+  const canaries = new Canaries();
+  const env: Record<string, string> = {};
+  await mkdir(inFolder(folder, 'checks'));
+  await mkdir(inFolder(folder, 'logs'));
+  await mkdir(inFolder(folder, 'kept'));
+  const inEnvironment = (value: string): string => {
+    const name = `CANARY_${Object.keys(env).length}`;
+    env[name] = value;
+    return `\${env:${name}}`;
+  };
+  let files = 0;
+  const inFile = async (value: string): Promise<string> => {
+    const file = inFolder(folder, `kept/${files++}`);
+    await writeFile(file, `${value}\n`);
+    return `\${file:${file}}`;
+  };
+  const token = canaries.make(null, { plain: true });
+  const at = (where: string | null, part: string, options = {}) =>
+    canaries.make({ path: where, part }, options);
+  const settings = {
+    listen_token: inEnvironment(token),
+    run_at_start: true,
+    connect_to: [
+      `api.datadoghq.com:443:127.0.0.1:${datadog.port}`,
+      `api.datadoghq.eu:443:127.0.0.1:${strange.port}`,
+    ],
+    sinks: [
+      { kind: 'datadog', api_key: inEnvironment(at(null, 'dd-api-key')) },
+      { kind: 'datadog', site: 'datadoghq.eu', api_key: await inFile(canaries.make()) },
+      {
+        kind: 'cloudwatch',
+        region: 'eu-central-1',
+        namespace: 'Fault',
+        aws_key: inEnvironment(at('/', 'authorization', { plain: true })),
+        aws_secret: await inFile(canaries.make()),
+      },
+      {
+        kind: 'eventbridge',
+        region: 'eu-west-1',
+        aws_key: await inFile(at('/', 'authorization', { plain: true })),
+        aws_secret: inEnvironment(canaries.make()),
+      },
+      {
+        kind: 'webhook',
+        on: 'every',
+        url: `${sink.url}/hook?key=${inEnvironment(at('/hook', 'url', { plain: true }))}`,
+        headers: {
+          authorization: `Bearer ${inEnvironment(at('/hook', 'authorization'))}`,
+          'x-token': await inFile(at('/hook', 'x-token')),
+        },
+      },
+    ],
+  };
+  await writeFile(inFolder(folder, 'watcher.yml'), JSON.stringify(settings));
+  await writeChecks(folder, { canaries, sink, inEnvironment, inFile });
+  return {
+    folder,
+    canaries,
+    token,
+    env: {
+      ...env,
+      NODE_EXTRA_CA_CERTS: inFolder(folder, 'authority.pem'),
+      AWS_ENDPOINT_URL: sink.url,
+    },
+    args: [
+      '--settings',
+      inFolder(folder, 'watcher.yml'),
+      '--config',
+      inFolder(folder, 'checks'),
+      '--state',
+      inFolder(folder, 'state'),
+    ],
+  };
+}
+
+interface CheckSources {
+  readonly canaries: Canaries;
+  readonly sink: HttpSink;
+  readonly inEnvironment: (value: string) => string;
+  readonly inFile: (value: string) => Promise<string>;
+}
+
+/** Where a key of an endpoint goes, and the part of a request that then holds it. */
+const PLACES = {
+  query: 'url',
+  header: 'x-name',
+  bearer: 'authorization',
+  basic: 'authorization',
+  body: 'body',
+} as const;
+
+async function writeChecks(
+  folder: string,
+  { canaries, sink, inEnvironment, inFile }: CheckSources,
+): Promise<void> {
+  const host = new URL(sink.url).host;
+  const checks: Record<string, object> = {};
+  const common = { cron_schedule: '* * * * * *', scheme: 'http', timeout: '2s' };
+  for (const [place, part] of Object.entries(PLACES)) {
+    const value = canaries.make({ path: `/post/${place}`, part });
+    const post_api_key = { param_name: 'x-name', param_value: value, in: place };
+    const url = `${sink.url}/post/${place}`;
+    checks[`${host}/target/${place}`] = {
+      ...common,
+      post_endpoint: { url, post_api_key, post_json_info: { title: 'a title' } },
+    };
+  }
+  const key = { path: '/', part: 'authorization' };
+  checks[`${host}/target/aws`] = {
+    ...common,
+    post_service: {
+      service: 'aws-cloudwatch',
+      aws_key: canaries.make(key, { plain: true }),
+      aws_secret: canaries.make(),
+      data_source: 'fault',
+      data_detail_type: 'fault',
+      data_details_json: { status: 'a status' },
+    },
+  };
+  const at = (name: string, part: string) => canaries.make({ path: `/target/${name}`, part });
+  const username = await inFile(at('basic-auth', 'authorization'));
+  const password = inEnvironment(at('basic-auth', 'authorization'));
+  checks[`${host}/target/basic-auth`] = { ...common, auth: { basic: { username, password } } };
+  const bearer = inEnvironment(at('bearer-auth', 'authorization'));
+  checks[`${host}/target/bearer-auth`] = { ...common, auth: { bearer } };
+  const header = await inFile(at('with-header', 'x-token'));
+  checks[`${host}/target/with-header`] = { ...common, headers: { 'x-token': header } };
+  await writeFile(inFolder(folder, 'checks/checks.yml'), JSON.stringify(checks, null, 2));
+  await writeFile(inFolder(folder, 'checks/bad.yml'), badFile(host, canaries));
+  await writeFile(inFolder(folder, 'authority.pem'), sinkAuthority());
+}
+
+/** Wrong in each way right where its secrets are. */
+const badFile = (host: string, canaries: Canaries): string => `
+${host}/bad/1:
+  cron_schedule: "* * * * *"
+  auth:
+    bearer: [${JSON.stringify(canaries.make())}]
+${host}/bad/2:
+  cron_schedule: "* * * * *"
+  post_endpoint:
+    url: ${sinkless(host)}
+    post_api_key:
+      param_name: x
+      parm_value: ${JSON.stringify(canaries.make())}
+${host}/bad/3:
+  post_service: aws-cloudwatch
+    aws_key: ${canaries.make(null, { plain: true })}
+    aws_secret: ${canaries.make(null, { plain: true })}
+`;
+
+const sinkless = (host: string): string => `http://${host}/bad`;
+
+class Trial {
+  readonly #site: Site;
+  readonly #servers: Servers;
+  /** All that people may see, by where it was. */
+  readonly #seen: Record<string, string> = {};
+  #runs = 0;
+
+  constructor(site: Site, servers: Servers) {
+    this.#site = site;
+    this.#servers = servers;
+  }
+
+  async run(
+    weather: Weather,
+    { forMs, toFile }: { forMs: number; toFile: boolean },
+  ): Promise<void> {
+    const { folder, args, env, token } = this.#site;
+    for (const server of Object.values(this.#servers)) server.always(weather.answer);
+    const port = await freePort();
+    const logs = toFile ? { LOG_DIR: inFolder(folder, 'logs') } : {};
+    const listen = ['--listen', `127.0.0.1:${port}`, '--log-level', 'debug'];
+    await using child = startCommand(['run', ...args, ...listen], { env: { ...env, ...logs } });
+    const lines: string[] = [];
+    const read = (async () => {
+      for await (const line of child.lines) lines.push(line);
+    })();
+    await listening(port, child, 30_000);
+    await sleep(forMs);
+    const address = `http://127.0.0.1:${port}`;
+    for (const route of ['/metrics', '/v1/status', '/v1/self', '/healthz'])
+      this.#keep(`${weather.name} ${route}`, await bodyOf(address + route, token));
+    this.#keep(`${weather.name} without token`, await bodyOf(`${address}/v1/self`, 'wrong'));
+    for (const command of [['status'], ['status', '--json'], ['self'], ['self', '--json']]) {
+      const asked = [...command, '--address', address];
+      const { stdout, stderr } = await watcher(asked, { env: { WATCHER_TOKEN: token } });
+      this.#keep(`${weather.name} ${command}`, stdout + stderr);
+    }
+    await child.stop();
+    await read;
+    this.#keep(`${weather.name} stdout`, lines.join('\n'));
+    this.#keep(`${weather.name} stderr`, child.stderr());
+    this.#runs += lines.length;
+  }
+
+  async commands(): Promise<void> {
+    const { folder, args, env } = this.#site;
+    const checks = inFolder(folder, 'checks');
+    const settings = args.slice(0, 2);
+    for (const command of [
+      ['validate', checks],
+      ['validate', checks, '--json'],
+      ['doctor', checks, ...settings],
+      ['doctor', checks, ...settings, '--json'],
+      ['once', ...args.slice(0, 4)],
+    ]) {
+      const { stdout, stderr } = await watcher(command, { env });
+      this.#keep(command.join(' '), stdout + stderr);
+    }
+  }
+
+  proof(): Proof {
+    const { canaries, folder } = this.#site;
+    const { datadog, strange, sink } = this.#servers;
+    const texts = {
+      ...this.#seen,
+      ...textsBelow(inFolder(folder, 'state')),
+      ...textsBelow(inFolder(folder, 'logs')),
+    };
+    const requests = [...datadog.requests, ...sink.requests, ...strange.requests];
+    const hits = [
+      ...canaries.hits(texts),
+      ...requests.flatMap((request) => canaries.misplaced(request)),
+    ];
+    for (const hit of hits.slice(0, 20)) console.error(hit);
+    console.error(canaries.unplaced(requests));
+    const counts = {
+      secrets: canaries.count,
+      hits: hits.length,
+      texts: Object.keys(texts).length,
+      bytes: Object.values(texts).reduce((sum, { length }) => sum + length, 0),
+      lines: this.#runs,
+      requests: requests.length,
+      have_a_place: canaries.belonging,
+      not_in_their_place: canaries.unplaced(requests).length,
+    };
+    const isMet = counts.not_in_their_place === 0 && counts.lines > 0;
+    return { counts, holds: counts.hits === 0 && isMet };
+  }
+
+  #keep(where: string, text: string): void {
+    this.#seen[where] = text;
+  }
+}
+
+const bodyOf = async (url: string, token: string): Promise<string> => {
+  const { headers, body } = await ask(url, { headers: { authorization: `Bearer ${token}` } });
+  return JSON.stringify(headers) + (await body.text());
+};
