@@ -79,6 +79,8 @@ export interface AppOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Hears of each secret before it is used, so that no text can show it. */
   readonly onSecret: (value: string) => void;
+  /** Takes them out of what others have said. */
+  readonly redact: (text: string) => string;
 }
 
 /** Where results are posted besides what check files say, and where they wait when they cannot be. */

@@ -31,6 +31,8 @@ export interface RouterParts extends OutletOptions {
   readonly worker: string;
   readonly sinks: readonly SinkSettings[];
   readonly stateFolder: string | null;
+  /** Takes secrets out of what sinks have answered. */
+  readonly redact: (text: string) => string;
 }
 
 const contextOf = ({ clock, secrets, connectTo: rules }: OutletOptions): DestinationContext => {

@@ -70,5 +70,6 @@ export const appOptions = ({
     drainMs,
     env: process.env,
     onSecret: (value) => redactor.register(value),
+    redact: (text) => redactor.apply(text),
   };
 };

@@ -41,6 +41,7 @@ const outlets =
         worker: 'bench',
         sinks: load.sinks,
         stateFolder: load.stateFolder,
+        redact: (text) => text,
       });
 
 let made = 0;

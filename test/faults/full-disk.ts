@@ -44,7 +44,11 @@ export const fullDisk: Row = {
     const { perSecond, checks, diskMib } = SIZES[size];
     const startAt = Math.ceil(Date.now() / 1000) * 1000;
     const sequence = { startAt, perSecond, checks, changeEvery: 50 };
-    await using doubles = await startSinkDoubles({ sequence, folder: folder.path });
+    await using doubles = await startSinkDoubles({
+      sequence,
+      folder: folder.path,
+      hook: 'transitions',
+    });
     using disk = mountDisk(path.join(folder.path, 'disk'), diskMib);
     for (const host of HOSTS) await doubles.set(host, 'refuses');
     const { connectTo, env } = doubles;
@@ -115,6 +119,8 @@ class Trial {
     await maker.until(isIdle, DRAIN_MS);
     const last = await maker.end();
     doubles.look();
+    console.error(JSON.stringify(last.views));
+    console.error(maker.stderr().slice(0, 8000));
     return this.#proofOf(last, downTo);
   }
 

@@ -38,6 +38,7 @@ const outlets = openOutlets({
   worker: 'maker',
   sinks,
   stateFolder,
+  redact: (text) => text,
 });
 const { router } = outlets;
 const delay = monitorEventLoopDelay({ resolution: 10 });

@@ -26,9 +26,14 @@ const SIZES = { full: { forMs: 12_000 }, small: { forMs: 2_500 } } as const sati
   object
 >;
 
-/** What sinks and targets see is part of what they answer. */
-const echo = ({ target, headers, text }: SinkRequest): string =>
-  `${target} ${JSON.stringify(headers)} ${text}`;
+/** What a sink sees is part of what it answers; each time another part of it stands first. */
+const echo = ({ target, headers, text }: SinkRequest): string => {
+  const parts = [target, ...Object.values(headers).toReversed(), text].map(String);
+  const first = echoes++ % parts.length;
+  return [...parts.slice(first), ...parts.slice(0, first)].join(' ');
+};
+let echoes = 0;
+
 const jsonOf = (status: number): Weather => ({
   name: `json-${status}`,
   answer: (request) => ({

@@ -6,7 +6,7 @@
 import { closeSync, existsSync, openSync, readSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { PostSettings } from '../../src/shared/domain/check.ts';
-import type { SinkSettings } from '../../src/shared/domain/sink-settings.ts';
+import type { SinkSettings, WebhookSink } from '../../src/shared/domain/sink-settings.ts';
 import type { SinkView } from '../../src/shared/domain/status.ts';
 import type { Datum, Entry } from '../support/aws-constraints.ts';
 import {
@@ -92,10 +92,12 @@ export interface SinkDoublesOptions {
   readonly folder: string;
   /** Whether results come by a check file, too. */
   readonly posts?: boolean;
+  /** What the webhook gets: one call each, so that many take their time. Default: every result. */
+  readonly hook?: WebhookSink['on'];
 }
 
 export async function startSinkDoubles(options: SinkDoublesOptions): Promise<SinkDoubles> {
-  const { folder } = options;
+  const { folder, hook = 'every' } = options;
   await using stack = new AsyncDisposableStack();
   const datadog = stack.use(await startHttpSink({ tls: true, hosts: [`api.${SITE}`] }));
   const aws = stack.use(await startAwsDouble());
@@ -114,7 +116,7 @@ export async function startSinkDoubles(options: SinkDoublesOptions): Promise<Sin
   const owned = stack.move();
   return {
     arrivals: taking.arrivals,
-    sinks: sinksTo(file, gates.webhook.port),
+    sinks: sinksTo(file, { port: gates.webhook.port, on: hook }),
     posts: postsTo(gates.webhook.port),
     connectTo: [`api.${SITE}:443:127.0.0.1:${gates.datadog.port}`],
     env: {
@@ -147,7 +149,10 @@ export async function startSinkDoubles(options: SinkDoublesOptions): Promise<Sin
   };
 }
 
-const sinksTo = (file: string, webhookPort: number): readonly SinkSettings[] => [
+const sinksTo = (
+  file: string,
+  { port, on }: { readonly port: number; readonly on: WebhookSink['on'] },
+): readonly SinkSettings[] => [
   {
     kind: 'datadog',
     site: SITE,
@@ -168,9 +173,9 @@ const sinksTo = (file: string, webhookPort: number): readonly SinkSettings[] => 
   { kind: 'jsonl', path: file, maxBytes: MAX_FILE_BYTES, keep: 0 },
   {
     kind: 'webhook',
-    url: `http://127.0.0.1:${webhookPort}/hook`,
+    url: `http://127.0.0.1:${port}/hook`,
     headers: [],
-    on: 'every',
+    on,
     body: { id: '{id}', check: '{check}', status: '{status}', from: '{from}', tick: '{tick}' },
   },
 ];
@@ -204,7 +209,7 @@ class Taking {
   readonly #tail: Tail;
   readonly #refused = new WeakSet<SinkRequest>();
 
-  constructor({ sequence, posts = false }: SinkDoublesOptions, servers: Servers) {
+  constructor({ sequence, posts = false, hook = 'every' }: SinkDoublesOptions, servers: Servers) {
     this.#sequence = sequence;
     this.#servers = servers;
     this.#tail = new Tail(servers.file);
@@ -217,7 +222,7 @@ class Taking {
       cloudwatch: every(),
       eventbridge: changes(),
       jsonl: every(),
-      webhook: every(),
+      webhook: hook === 'every' ? every() : changes(),
       post: new Arrivals(sequence, () => posts),
     };
   }

@@ -70,6 +70,7 @@ const run = async (stateFolder: string | null, downMs: number) => {
     postsOf: () => [],
     limiter: () => noLimit,
     stateFolder,
+    redact: (text) => text,
   });
   const ticks: { readonly name: string; readonly at: number; readonly isChange: boolean }[] = [];
   let n = 0;

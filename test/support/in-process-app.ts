@@ -31,6 +31,7 @@ export const startInProcess = ({ catalogue, sinks, concurrency }: InProcessOptio
     dns: 'own',
     env: {},
     onSecret: () => {},
+    redact: (text) => text,
   });
 
 const unchanging = (catalogue: Catalogue): CatalogueSource => ({

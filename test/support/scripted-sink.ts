@@ -95,6 +95,7 @@ export const startDelivery = (clock: ManualClock, sink = new ScriptedSink(clock)
     records,
     limiter: noLimit,
     phase: 0,
+    redact: (text) => text.replaceAll('hunter2', '[redacted]'),
   });
   let seq = 0;
   const record = (emission: Emission): Item => {

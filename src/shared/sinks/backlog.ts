@@ -1,7 +1,11 @@
 /**
  * What waits for a sink that is down: numbers only, the records themselves stay in the journal. In
- * the order of seq, so that the oldest are first to be sent and first to go.
+ * the order of seq, so that the oldest are first to be sent and first to go. It may hold hundreds of
+ * thousands, so nothing here makes an object of each.
  */
+
+/** From seq to seq. */
+export type Moves = ReadonlyMap<number, number>;
 
 export interface Waiting {
   readonly seq: number;
@@ -26,39 +30,65 @@ export class Backlog {
     return this.length === 0 ? null : this.#at(this.#from);
   }
 
-  /** Usually newer than all (what is live) or older than all (what was taken and came back). */
+  /** Usually newer than all (what was live) or older than all (what was taken and comes back). */
   add(items: readonly Waiting[]): void {
     const sorted = [...items].sort((a, b) => a.seq - b.seq);
-    const [first] = sorted;
-    if (!first) return;
+    const [first, last] = [sorted[0], sorted.at(-1)];
+    if (!first || !last) return;
     if (this.length === 0 || first.seq > (this.#seqs[this.#to - 1] as number)) {
       this.#reserve(sorted.length);
       for (const item of sorted) this.#put(this.#to++, item);
+    } else if (last.seq < (this.#seqs[this.#from] as number) && this.#from >= sorted.length) {
+      this.#from -= sorted.length;
+      for (const [index, item] of sorted.entries()) this.#put(this.#from + index, item);
     } else this.#merge(sorted);
   }
 
   /** The `count` oldest, or all. */
   take(count: number): readonly Waiting[] {
-    const taken: Waiting[] = [];
-    while (taken.length < count && this.#from < this.#to) taken.push(this.#at(this.#from++));
-    return taken;
+    return this.#takeTo(Math.min(this.#to, this.#from + count));
   }
 
   /** Takes what is older than `at`, from the oldest on; instants follow seq closely, not exactly. */
   takeOlder(at: number): readonly Waiting[] {
-    const taken: Waiting[] = [];
-    while (this.#from < this.#to && (this.#ats[this.#from] as number) < at) {
-      taken.push(this.#at(this.#from++));
-    }
-    return taken;
+    let end = this.#from;
+    while (end < this.#to && (this.#ats[end] as number) < at) end += 1;
+    return this.#takeTo(end);
   }
 
   /** Takes those up to and including `seq`. */
   takeThrough(seq: number): readonly Waiting[] {
-    const taken: Waiting[] = [];
-    while (this.#from < this.#to && (this.#seqs[this.#from] as number) <= seq) {
-      taken.push(this.#at(this.#from++));
+    return this.#takeTo(this.#endOf(seq));
+  }
+
+  /** Those up to and including `seq`, which stay. */
+  through(seq: number): readonly number[] {
+    return [...this.#seqs.subarray(this.#from, this.#endOf(seq))];
+  }
+
+  /** Some have another seq from now on, newer than all. */
+  move(to: Moves): void {
+    const moved: Waiting[] = [];
+    let kept = this.#from;
+    for (let index = this.#from; index < this.#to; index++) {
+      const { seq, at } = this.#at(index);
+      const now = to.get(seq);
+      if (now === undefined) this.#put(kept++, { seq, at });
+      else moved.push({ seq: now, at });
     }
+    this.#to = kept;
+    this.add(moved);
+  }
+
+  #endOf(seq: number): number {
+    let end = this.#from;
+    while (end < this.#to && (this.#seqs[end] as number) <= seq) end += 1;
+    return end;
+  }
+
+  #takeTo(end: number): readonly Waiting[] {
+    const taken: Waiting[] = [];
+    while (this.#from < end) taken.push(this.#at(this.#from++));
     return taken;
   }
 
@@ -71,12 +101,17 @@ export class Backlog {
     this.#ats[index] = at;
   }
 
+  /** From the newest to the oldest, in place: room for the new ones is made at the end. */
   #merge(sorted: readonly Waiting[]): void {
-    const merged = [...this.take(this.length), ...sorted].sort((a, b) => a.seq - b.seq);
-    this.#from = 0;
-    this.#to = 0;
-    this.#reserve(merged.length);
-    for (const item of merged) this.#put(this.#to++, item);
+    this.#reserve(sorted.length);
+    let old = this.#to - 1;
+    this.#to += sorted.length;
+    let place = this.#to - 1;
+    for (const item of sorted.toReversed()) {
+      while (old >= this.#from && (this.#seqs[old] as number) > item.seq)
+        this.#put(place--, this.#at(old--));
+      this.#put(place--, item);
+    }
   }
 
   /** Room for `more` behind the last: by moving to the front, or into larger arrays. */

@@ -14,11 +14,11 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Limiter } from '../runtime/limiter.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Waiting } from './backlog.ts';
+import type { Moves, Waiting } from './backlog.ts';
 import { Breaker } from './breaker.ts';
 import type { Call, Destination, FailedItem, Item, Outcome } from './destination.ts';
 import { Pace } from './pace.ts';
-import { isUrgent, type Moves, Queue, type Recovered, renamed } from './queue.ts';
+import { isUrgent, Queue, type Recovered, renamed } from './queue.ts';
 
 /** What a delivery asks of the journal. */
 export interface Records {
@@ -37,6 +37,8 @@ export interface DeliveryOptions {
   readonly limiter: Limiter;
   /** Where in a window this process sends, from 0 to 1: a pool's workers do not all call at once. */
   readonly phase: number;
+  /** Takes secrets out of what a sink has answered: some echo the key that they refuse. */
+  readonly redact: (text: string) => string;
 }
 
 /** Items of the backlog in one go: reading and encoding more would hold the event loop up. */
@@ -316,8 +318,9 @@ export class Delivery {
   }
 
   #fail(items: readonly Item[], outcome: Extract<Outcome, { kind: 'retry' | 'denied' }>): void {
-    const { clock, log } = this.#options;
-    const { kind, reason } = outcome;
+    const { clock, log, redact } = this.#options;
+    const { kind } = outcome;
+    const reason = redact(outcome.reason);
     // One failure is nothing: kept connections are closed by sinks just as we use them.
     if (!this.#isTold && (kind === 'denied' || !this.#breaker.isClosed)) {
       this.#isTold = true;
@@ -331,8 +334,9 @@ export class Delivery {
   }
 
   /** The sink will never take these very items. Said when the reason is new: a spec repeats it. */
-  #refuse(items: readonly Item[], drop: DropReason, reason: string): void {
+  #refuse(items: readonly Item[], drop: DropReason, why: string): void {
     const [first] = items;
+    const reason = this.#options.redact(why);
     if (first && this.#lastRefusal !== reason)
       this.#options.log.warn('a sink refused a result for good', {
         sink: this.destination.label,

@@ -4,7 +4,7 @@
  */
 
 import { instantOf } from '../domain/delivery.ts';
-import { Backlog, type Waiting } from './backlog.ts';
+import { Backlog, type Moves, type Waiting } from './backlog.ts';
 import type { Item } from './destination.ts';
 
 /** More live items than this are left to the journal: memory is for what goes soon. */
@@ -12,12 +12,9 @@ const MOST_LIVE = 25_000;
 
 const waitingOf = ({ seq, emission }: Item): Waiting => ({ seq, at: instantOf(emission) });
 
-/** From seq to seq. */
-export type Moves = ReadonlyMap<number, number>;
-
-export const renamed = <T extends { readonly seq: number }>(one: T, to: Moves): T => {
-  const seq = to.get(one.seq);
-  return seq === undefined ? one : { ...one, seq };
+export const renamed = (item: Item, to: Moves): Item => {
+  const seq = to.get(item.seq);
+  return seq === undefined ? item : { ...item, seq };
 };
 
 export const isUrgent = ({ emission }: Item): boolean =>
@@ -123,20 +120,16 @@ export class Queue {
     this.giveBack(this.#halves.splice(0).flat());
     const live = this.#live.filter((item) => item.seq <= seq);
     this.#live = this.#live.filter((item) => item.seq > seq);
-    const waiting = this.#urgentBacklog.takeThrough(seq);
-    this.#urgentBacklog.add(waiting);
+    const urgent = this.#urgent.filter((item) => item.seq <= seq);
     return {
       repeats: [...this.#backlog.takeThrough(seq), ...live.map(waitingOf)],
-      changes: [...waiting, ...this.#urgent.filter((item) => item.seq <= seq)].map(
-        (one) => one.seq,
-      ),
+      changes: [...this.#urgentBacklog.through(seq), ...urgent.map((item) => item.seq)],
     };
   }
 
   /** Records of state changes have been written anew. */
   moved(to: Moves): void {
-    const waiting = this.#urgentBacklog.take(this.#urgentBacklog.length);
-    this.#urgentBacklog.add(waiting.map((one) => renamed(one, to)));
+    this.#urgentBacklog.move(to);
     this.#urgent = this.#urgent.map((item) => renamed(item, to));
   }
 

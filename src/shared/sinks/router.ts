@@ -34,6 +34,7 @@ export interface RouterOptions {
   readonly limiter: (concurrency: number) => Limiter;
   /** Null: what is undelivered is kept in memory, and lost with the process. */
   readonly stateFolder: string | null;
+  readonly redact: (text: string) => string;
 }
 
 /** A destination that no check has named for this long is closed. */

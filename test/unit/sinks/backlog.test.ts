@@ -9,6 +9,7 @@ it('gives the oldest first, whatever comes back in between', () => {
   const backlog = new Backlog();
   backlog.add(waiting(3, 4, 5));
   const taken = backlog.take(2);
+  expect(backlog.through(5)).toEqual([5]);
   backlog.add(waiting(6));
   backlog.add([...taken].reverse());
   expect(seqs(backlog.take(10))).toEqual([3, 4, 5, 6]);
@@ -21,6 +22,23 @@ it('takes what is older than an instant, and what is up to a seq', () => {
   expect(seqs(backlog.takeOlder(30))).toEqual([1, 2]);
   expect(seqs(backlog.takeThrough(4))).toEqual([3, 4]);
   expect(backlog.oldest).toEqual({ seq: 5, at: 50 });
+});
+
+it('gives those that were written anew their new places', () => {
+  const backlog = new Backlog();
+  backlog.add(waiting(1, 2, 3, 4));
+  backlog.move(
+    new Map([
+      [1, 9],
+      [3, 8],
+    ]),
+  );
+  expect(backlog.take(10)).toEqual([
+    { seq: 2, at: 20 },
+    { seq: 4, at: 40 },
+    { seq: 8, at: 30 },
+    { seq: 9, at: 10 },
+  ]);
 });
 
 it('is the sorted list that it stands for, under any sequence of operations', () => {

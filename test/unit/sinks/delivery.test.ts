@@ -180,6 +180,14 @@ describe('a sink that is down', () => {
     expect(delivery.view).toMatchObject({ failing: null, pending: 0, lagMs: 0 });
   });
 
+  it('is quoted without the secret that it echoes', async () => {
+    const { clock, sink, offer, delivery } = begin();
+    sink.answer = () => ({ kind: 'denied', reason: 'HTTP 401: key hunter2 is unknown' });
+    offer();
+    await clock.advance(10_000);
+    expect(delivery.view.failing).toBe('HTTP 401: key [redacted] is unknown');
+  });
+
   it('never gets what is older than it accepts: that is dropped and counted', async () => {
     const { clock, sink, offer, delivery, accounts } = begin((set) => {
       set.maxAgeMs = 600_000;

@@ -61,6 +61,7 @@ const begin = ({
     postsOf,
     limiter: () => noLimit,
     stateFolder,
+    redact: (text) => text,
   });
   const change: Transition = { from: 'ok', to: 'critical', at: TICK, reason: 'why' };
   const view = (sink: string) => router.views.find((one) => one.sink === sink);
