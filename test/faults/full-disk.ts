@@ -119,8 +119,6 @@ class Trial {
     await maker.until(isIdle, DRAIN_MS);
     const last = await maker.end();
     doubles.look();
-    console.error(JSON.stringify(last.views));
-    console.error(maker.stderr().slice(0, 8000));
     return this.#proofOf(last, downTo);
   }
 

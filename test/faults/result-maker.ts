@@ -36,9 +36,9 @@ const outlets = openOutlets({
   secrets,
   connectTo,
   worker: 'maker',
+  redact: (text) => redactor.apply(text),
   sinks,
   stateFolder,
-  redact: (text) => text,
 });
 const { router } = outlets;
 const delay = monitorEventLoopDelay({ resolution: 10 });

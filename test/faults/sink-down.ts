@@ -70,7 +70,11 @@ export const sinkDown: Row = {
     const { perSecond, checks } = SIZES[size];
     const startAt = Math.ceil(Date.now() / 1000) * 1000;
     const sequence = { startAt, perSecond, checks, changeEvery: 50 };
-    await using doubles = await startSinkDoubles({ sequence, folder: folder.path });
+    await using doubles = await startSinkDoubles({
+      sequence,
+      folder: folder.path,
+      hook: 'transitions',
+    });
     const { sinks, connectTo, env } = doubles;
     const stateFolder = path.join(folder.path, 'state');
     const options = { sequence, confirm: false, sinks, stateFolder, connectTo };
@@ -124,6 +128,8 @@ class Trial {
     const { cpuMs } = await maker.until(isIdle, MOST.drainMs);
     const last = await maker.end();
     doubles.look();
+    console.error(JSON.stringify({ rounds, last }));
+    console.error(maker.stderr().slice(0, 6000));
     return this.#proofOf({ up, rounds, last, cpuMs });
   }
 

@@ -31,7 +31,7 @@ describe('docs/operations.md', () => {
   it('explains every exit code', async () => {
     const meaning: Record<keyof typeof EXIT, string> = {
       ok: 'all is well',
-      bad: 'a check is critical or warning, a file has errors, watcher is degraded',
+      bad: 'a check is critical or warning, a file has errors, watcher is degraded, a sink fails its test',
       usage: 'the command line, the environment or the settings are wrong',
       unreachable: 'no watcher answers at the address, or its store does not',
       partial: 'something could not be found out: a check is unknown, vanished checks are kept',
