@@ -183,12 +183,15 @@ const LASTING: readonly Make<Behaviour>[] = [
 ];
 
 const ACCEPTED = 0.5;
+/** Taken for too large whatever it is: one alone is dropped for it. */
+const TOO_LARGE = 0.01;
 
 const answerTo = (
   { raw }: SinkRequest,
   { random, size }: { readonly random: Random; readonly size: Size },
 ): Behaviour | 'accept' => {
-  if (raw.length > MOST_BYTES) return { status: 413, body: '{"errors":["too large"]}' };
+  if (raw.length > MOST_BYTES || random.next() < TOO_LARGE)
+    return { status: 413, body: '{"errors":["too large"]}' };
   if (random.next() < ACCEPTED) return 'accept';
   // Each of the lasting ones costs minutes.
   const isLasting = size === 'full' && random.next() < 0.05;

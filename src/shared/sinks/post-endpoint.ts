@@ -30,7 +30,7 @@ export const endpointDestination = (
     windowMs: 50,
     // Datadog's for events; older news is of no use to other endpoints either.
     maxAgeMs: 18 * 3_600_000,
-    concurrency: 8,
+    concurrency: 32,
     maxItems: 1,
     maxCallBytes: MAX_POST_BYTES,
     wants: () => true,

@@ -34,7 +34,7 @@ export const webhookDestination = (
     windowMs: 50,
     // What is older is no news to people.
     maxAgeMs: 18 * 3_600_000,
-    concurrency: 4,
+    concurrency: 16,
     maxItems: 1,
     maxCallBytes: MAX_POST_BYTES,
     wants: (emission) =>

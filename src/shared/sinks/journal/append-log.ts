@@ -34,6 +34,7 @@ export const LIMITS: JournalLimits = {
   disk: { segmentBytes: 4 * MIB, totalBytes: 256 * MIB },
   memory: { segmentBytes: MIB, totalBytes: 24 * MIB },
 };
+const TELL_AGAIN_MS = 300_000;
 const RETRY_DISK_MS = 10_000;
 /** Of a bound: state changes are written anew in one go, and a check waits for that. */
 const CARRIED_SHARE = 1 / 8;
@@ -61,6 +62,9 @@ export class AppendLog {
   #fallback: Segment | null = null;
   #nextSeq: number;
   #diskFailedAt: number | null = null;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  /** The log knows of the present failure. */
+  #isTold = false;
   /** On the monotonic clock; while the disk is failing. */
   #retryDiskAt = NOW;
   readonly #carried = new Carried();
@@ -267,9 +271,14 @@ export class AppendLog {
     this.#retryDiskAt = clock.monotonicMs() + RETRY_DISK_MS;
     if (this.#diskFailedAt !== null) return;
     this.#diskFailedAt = clock.now();
+    // A disk that is full has room again and again, as segments go: that is one story, not many.
+    const now = clock.monotonicMs();
+    this.#isTold = now - this.#toldAt >= TELL_AGAIN_MS;
+    if (!this.#isTold) return;
+    this.#toldAt = now;
     log.warn(
       'the state folder cannot be written: results on their way to the sinks are kept in memory only; make room there, or make it writable',
-      { folder: spool?.folder, err: cause },
+      { folder: spool?.folder, reason: cause instanceof Error ? cause.message : String(cause) },
     );
   }
 
@@ -284,7 +293,7 @@ export class AppendLog {
     this.#diskFailedAt = null;
     this.#fallback?.seal();
     this.#fallback = null;
-    log.info('the state folder can be written again', { folder: spool?.folder });
+    if (this.#isTold) log.info('the state folder can be written again', { folder: spool?.folder });
     onDiskWorks();
   }
 }

@@ -20,7 +20,7 @@ const journal = openJournal({
   log: {
     ...silentLog,
     info: (message) => said.push(message),
-    warn: (message, fields) => said.push(`${message}: ${fields?.['err']}`),
+    warn: (message, fields) => said.push(`${message}: ${fields?.['reason']}`),
   },
   onEvict: () => new Map(),
   onMoved() {},
