@@ -1,6 +1,6 @@
 /** A cost report for people: one line a destination, and what is to know about the figures. */
 
-import type { CostReport, DestinationCost } from '../shared/rules/cost.ts';
+import type { CostReport, DestinationCost } from '../shared/rules/cost-report.ts';
 import { inert } from '../shared/runtime/inert.ts';
 import { sizeText } from './size-text.ts';
 import { type Column, renderTable } from './table.ts';

@@ -8,7 +8,6 @@ import { refuseExposed } from '../shared/http/listen.ts';
 import { systemClock } from '../shared/runtime/clock.ts';
 import { createSecrets } from '../shared/secrets/resolve.ts';
 import type { Verification } from '../shared/sinks/destination.ts';
-import type { DoctorFlags } from './doctor.ts';
 import { testDescriptors, testListener, testNames, testNode, testState } from './doctor-tests.ts';
 import { findingLine, summaryLine } from './doctor-text.ts';
 import { examine, type Finding, type Test } from './examination.ts';
@@ -21,6 +20,11 @@ import { plural } from './text.ts';
 
 /** A sink that takes longer is not one that results reach in time. */
 const LIMIT_MS = 10_000;
+
+export interface DoctorFlags {
+  readonly settings?: string;
+  readonly json?: true;
+}
 
 /** The exit code. */
 export async function doctorSession(paths: readonly string[], flags: DoctorFlags): Promise<number> {

@@ -1,11 +1,7 @@
 /** `watcher doctor`: whether everything that a run needs is there, sinks included. */
 
 import type { Command } from 'commander';
-
-export interface DoctorFlags {
-  readonly settings?: string;
-  readonly json?: true;
-}
+import type { DoctorFlags } from './doctor-session.ts';
 
 const HELP = `
 Each sink of the settings and of the check files is asked whether it would accept results, in the way

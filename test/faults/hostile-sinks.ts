@@ -35,7 +35,7 @@ import { nextAt, type Sequence } from './synthetic.ts';
 
 const SIZES = {
   full: { perSecond: 200, badKeyMs: 60_000, hostileMs: 180_000, faults: 60, drainMs: 1_200_000 },
-  small: { perSecond: 100, badKeyMs: 3_000, hostileMs: 5_000, faults: 6, drainMs: 60_000 },
+  small: { perSecond: 100, badKeyMs: 2_500, hostileMs: 10_000, faults: 6, drainMs: 60_000 },
 } as const satisfies Record<Size, object>;
 const SLACK_MS = 2_000;
 /** Of a body, in bytes as they come: more is refused with 413. */

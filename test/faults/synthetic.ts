@@ -14,6 +14,8 @@ export interface Sequence {
   readonly checks: number;
   /** Each result with such a number is a change of status. */
   readonly changeEvery: number;
+  /** Of a value that each result carries, to fill a disk with few of them. */
+  readonly valueBytes?: number;
 }
 
 const KEY = /^host-(\d+)\.fault\.test\/health$/;
@@ -48,7 +50,10 @@ export const madeOf = (
     status: changes ? 'critical' : 'ok',
     code: null,
     reason,
-    values: { status: changes ? 'down' : 'ok' },
+    values: {
+      status: changes ? 'down' : 'ok',
+      ...(sequence.valueBytes ? { text: 'x'.repeat(sequence.valueBytes) } : {}),
+    },
     worker: '4f7a0e1c-93a2-4e1b-b1c5-6d1e4f0a9b11',
     token: '7',
     detached: false,

@@ -5,7 +5,8 @@
 
 import type { CheckDefinition, SelfDefinition } from '../domain/check.ts';
 import type { SinkSettings } from '../domain/sink-settings.ts';
-import { Month, type Scheduled, scheduledOf } from './month.ts';
+import type { CostReport } from './cost-report.ts';
+import { Month, scheduledOf } from './month.ts';
 import { namesOf, ownMetrics, sinkCosts } from './pool-cost.ts';
 import { postCost, postDestinations } from './post-cost.ts';
 
@@ -17,32 +18,6 @@ export interface CostOptions {
   readonly workers: number;
   /** Start of the thirty days, ms since the epoch, a whole second. */
   readonly from: number;
-}
-
-/** Of thirty days. */
-export interface CostReport {
-  readonly checks: number;
-  readonly runs: number;
-  readonly workers: number;
-  readonly destinations: readonly DestinationCost[];
-}
-
-export interface DestinationCost {
-  /** What it is called in logs and metrics. */
-  readonly sink: string;
-  /** Without what may be a secret. */
-  readonly where: string;
-  readonly checks: number;
-  readonly customMetrics: number;
-  /** Null: one for each change of a status, and nobody knows beforehand how many there will be. */
-  readonly calls: number | null;
-  /** Of a file. */
-  readonly bytes: number | null;
-}
-
-export interface ScheduledCheck {
-  readonly definition: CheckDefinition;
-  readonly scheduled: Scheduled;
 }
 
 export const costOf = (options: CostOptions): CostReport => {

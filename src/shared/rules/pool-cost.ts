@@ -4,7 +4,7 @@ import type { CheckId } from '../domain/check.ts';
 import { METRICS, type MetricDefinition, PUSHED_METRICS } from '../domain/metrics.ts';
 import type { CloudWatchSink, DatadogSink, SinkSettings } from '../domain/sink-settings.ts';
 import { BATCHING, callsOf, DATUMS_PER_CALL } from './batching.ts';
-import type { DestinationCost, ScheduledCheck } from './cost.ts';
+import type { DestinationCost, ScheduledCheck } from './cost-report.ts';
 import { type Month, type Scheduled, scheduledOf } from './month.ts';
 import { originOf } from './post-cost.ts';
 

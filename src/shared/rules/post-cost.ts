@@ -9,7 +9,7 @@ import type {
 } from '../domain/check.ts';
 import { CHECK_METRICS } from '../domain/sink-settings.ts';
 import { BATCHING, callsOf, DATUMS_PER_CALL } from './batching.ts';
-import type { DestinationCost, ScheduledCheck } from './cost.ts';
+import type { DestinationCost, ScheduledCheck } from './cost-report.ts';
 import { type Month, type Scheduled, scheduledOf } from './month.ts';
 
 interface Poster {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { costText } from '../../../src/cli/cost-text.ts';
 import { sizeText } from '../../../src/cli/size-text.ts';
-import type { CostReport, DestinationCost } from '../../../src/shared/rules/cost.ts';
+import type { CostReport, DestinationCost } from '../../../src/shared/rules/cost-report.ts';
 
 const aRow = (overrides: Partial<DestinationCost> = {}): DestinationCost => ({
   sink: 'post_endpoint',
