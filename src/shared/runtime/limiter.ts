@@ -1,7 +1,7 @@
 /**
  * How many calls go on at a time: delivery → **limiter** → destination. The only owner of bottleneck,
- * of which it uses no more than places and their distance in time: its reservoirs, changed settings
- * and long queues have open defects.
+ * of which it uses no more than places: its reservoirs, changed settings and long queues have open
+ * defects.
  */
 
 import Bottleneck from 'bottleneck';
@@ -16,19 +16,12 @@ export interface Limiter {
   stop(): void;
 }
 
-export interface LimiterOptions {
-  readonly concurrency: number;
-  /** From the start of one to the start of the next. Default: none. */
-  readonly minTimeMs?: number;
-}
-
 /** One that waits takes 2.7 KB, and a millisecond to be let in: queues are for whoever asks. */
 const MAX_WAITING = 256;
 
-export const createLimiter = ({ concurrency, minTimeMs = 0 }: LimiterOptions): Limiter => {
+export const createLimiter = ({ concurrency }: { readonly concurrency: number }): Limiter => {
   const places = new Bottleneck({
     maxConcurrent: concurrency,
-    minTime: minTimeMs,
     highWater: MAX_WAITING,
     strategy: Bottleneck.strategy.OVERFLOW,
   });
