@@ -53,7 +53,7 @@ export const openOutlets = (parts: RouterParts): Outlets => {
     ...parts,
     poolWide: parts.sinks.flatMap((sink) => destinationsOf(sink, context)),
     postsOf: (posts) => postsOf(posts, context),
-    limiter: (concurrency) => createLimiter({ concurrency }),
+    limiter: () => createLimiter({ concurrency: 1 }),
   });
   return {
     router,

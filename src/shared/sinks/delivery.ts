@@ -192,7 +192,7 @@ export class Delivery {
 
   #mayCall(now: number): boolean {
     if (this.#breaker.isOpen(now) || this.#stopping.signal.aborted) return false;
-    return this.#flying.size < (this.#breaker.isClosed ? this.destination.concurrency : 1);
+    return this.#freePlaces > 0;
   }
 
   /** What goes next, at most as much as the free places can take. */
@@ -207,8 +207,8 @@ export class Delivery {
   }
 
   #mostItems(): number {
-    const { maxItems, concurrency } = this.destination;
-    return this.#breaker.isClosed ? maxItems * concurrency : Math.min(maxItems, SLICE);
+    const { maxItems } = this.destination;
+    return this.#breaker.isClosed ? maxItems * this.#freePlaces : Math.min(maxItems, SLICE);
   }
 
   /** Of the backlog: nothing until a whole slice may go, so that its calls are as full as can be. */
@@ -242,22 +242,28 @@ export class Delivery {
     const bytes = calls.reduce((sum, call) => sum + call.bytes, 0);
     if (carried > 0) this.#bytesPerItem = bytes / carried;
     const isOneOnly = !this.#breaker.isClosed;
+    const free = this.#freePlaces;
     for (const [index, call] of calls.entries()) {
       // While one call decides, the others wait for what comes of it.
       if (isOneOnly && index > 0) this.#queue.giveBack(call.items);
-      else void this.#call(call, calls.length > 1);
+      else void this.#call(call, index < free);
     }
   }
 
-  /** A call on its own has its place already; several at once are paced, which costs 0.3 ms each. */
-  async #call(call: Call, isOneOfMany: boolean): Promise<void> {
+  get #freePlaces(): number {
+    const places = this.#breaker.isClosed ? this.destination.concurrency : 1;
+    return Math.max(0, places - this.#flying.size);
+  }
+
+  /** The limiter is for items that became more calls than there are places: it costs 0.3 ms a call. */
+  async #call(call: Call, hasPlace: boolean): Promise<void> {
     const { limiter } = this.#options;
     this.#flying.add(call.items);
     const send = (): Promise<Outcome> => {
       this.#account.calls += 1;
       return this.destination.send(call, this.#stopping.signal);
     };
-    const outcome = await (isOneOfMany ? limiter.run(send).catch(notSent) : send());
+    const outcome = await (hasPlace ? send() : limiter.run(send).catch(notSent));
     this.#flying.delete(call.items);
     this.#settle(this.#known(call.items), outcome);
     if (this.#flying.size === 0) this.#moved.clear();

@@ -31,7 +31,8 @@ export interface RouterOptions {
   readonly worker: string;
   readonly poolWide: readonly Destination[];
   readonly postsOf: (posts: PostSettings) => readonly Post[];
-  readonly limiter: (concurrency: number) => Limiter;
+  /** One for each delivery. */
+  readonly limiter: () => Limiter;
   /** Null: what is undelivered is kept in memory, and lost with the process. */
   readonly stateFolder: string | null;
   readonly redact: (text: string) => string;
@@ -215,7 +216,7 @@ export class Router implements Sink {
       ...this.#options,
       destination,
       records: this.#records,
-      limiter: limiter(destination.concurrency),
+      limiter: limiter(),
       phase: fraction(`${worker}:${destination.id}`),
     });
     this.#deliveries.set(destination.id, delivery);
