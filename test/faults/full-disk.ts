@@ -82,7 +82,7 @@ const mountDisk = (where: string, mib: number): Disk => {
       execFileSync('mount', ['--bind', where, where]);
       execFileSync('mount', ['-o', 'remount,ro,bind', where]);
     },
-    takeWrites: () => execFileSync('umount', [where]),
+    takeWrites: () => execFileSync('umount', ['--lazy', where]),
     isFull: () => {
       const { bavail, bsize } = statfsSync(where);
       return bavail * bsize < NEARLY_FULL_BYTES;

@@ -88,14 +88,14 @@ async function reported(): Promise<MakerReport> {
   await sleep(0);
   const blockedMs = delay.max / 1e6;
   globalThis.gc?.();
-  const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const { rss, heapUsed, external } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const report: MakerReport = {
     first,
     next,
     skipped,
     rssBytes: rss,
-    usedBytes: heapUsed + external + arrayBuffers,
+    usedBytes: heapUsed + external,
     cpuMs: (user + system) / 1000,
     blockedMs,
     latestMs,

@@ -128,8 +128,6 @@ class Trial {
     const { cpuMs } = await maker.until(isIdle, MOST.drainMs);
     const last = await maker.end();
     doubles.look();
-    console.error(JSON.stringify({ rounds, last }));
-    console.error(maker.stderr().slice(0, 6000));
     return this.#proofOf({ up, rounds, last, cpuMs });
   }
 

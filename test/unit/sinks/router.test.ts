@@ -52,10 +52,12 @@ const begin = ({
         : { rendered: url };
     return [{ destination, render }];
   };
+  const said: string[] = [];
+  const say = (message: string) => void said.push(message);
   const router = new Router({
     clock,
     random: seededRandom(1),
-    log: silentLog,
+    log: { ...silentLog, warn: say, error: say },
     worker: 'w1',
     poolWide,
     postsOf,
@@ -66,7 +68,7 @@ const begin = ({
   const change: Transition = { from: 'ok', to: 'critical', at: TICK, reason: 'why' };
   const view = (sink: string) => router.views.find((one) => one.sink === sink);
   const end = () => clock.until(router[Symbol.asyncDispose]());
-  return { clock, router, made, change, view, end, compilations: () => compiled };
+  return { clock, router, made, said, change, view, end, compilations: () => compiled };
 };
 
 describe('the router', () => {
@@ -195,5 +197,60 @@ describe('the router', () => {
     expect(after.view('unclaimed')).toMatchObject({ produced: 1, pending: 0 });
     expect(after.view('unclaimed')?.dropped.window).toBe(1);
     await after.end();
+  });
+
+  it('posts watcher’s own health where a self block says, and reports it to the pool-wide sinks', async () => {
+    const clock = new ManualClock(TICK);
+    const sink = new KeepingSink(clock, 'pool-wide');
+    const { router, view } = begin({ clock, poolWide: [sink] });
+    router.report(aSelfEmission());
+    router.post(aSelfEmission(), settings('self'));
+    await clock.advance(20_000);
+    expect(view('pool-wide')).toMatchObject({ produced: 1, delivered: 1 });
+    expect(view('self')).toMatchObject({ produced: 1, delivered: 1 });
+  });
+
+  it('sends state changes that a former process left before its repeats', async () => {
+    await using folder = await mkdtempDisposable(path.join(tmpdir(), 'router-'));
+    const stateFolder = path.join(folder.path, 'state');
+    const clock = new ManualClock(TICK);
+    const down = new KeepingSink(clock, 'a');
+    down.answer = () => ({ kind: 'retry', reason: 'down' });
+    const before = begin({ clock, stateFolder, poolWide: [down] });
+    before.router.write(aResult({ check: 'repeat/' }), null, undefined);
+    before.router.write(aResult({ check: 'change/' }), before.change, undefined);
+    await before.end();
+    expect(before.said).toContain('results are kept for the next start');
+    const up = new KeepingSink(clock, 'a');
+    const after = begin({ clock, stateFolder, poolWide: [up] });
+    await clock.advance(60_000);
+    const checks = up.items.map(
+      ({ emission }) => emission.kind === 'result' && emission.result.check,
+    );
+    expect(checks).toEqual(['change/', 'repeat/']);
+    expect(after.router.spool).toMatchObject({ folder: stateFolder, problem: null });
+    await after.end();
+    expect(after.said).toEqual([]);
+  });
+
+  it('says what is lost with the process, and that there is no problem with a folder that is not there', async () => {
+    const clock = new ManualClock(TICK);
+    const sink = new KeepingSink(clock, 'a');
+    sink.answer = () => ({ kind: 'retry', reason: 'down' });
+    const { router, said, end } = begin({ clock, poolWide: [sink] });
+    router.write(aResult(), null, undefined);
+    expect(router.spool).toMatchObject({ folder: null, problem: null });
+    await end();
+    expect(said).toEqual([expect.stringContaining('without a state folder')]);
+  });
+
+  it('ends the connections of what it closes, and sets no timer after its end', async () => {
+    const clock = new ManualClock(TICK);
+    const { router, made, end } = begin({ clock });
+    router.write(aResult(), null, settings('a'));
+    await clock.advance(1_000_000);
+    expect(made.get('a')?.closed).toBe(1);
+    await end();
+    await expect(clock.until(new Promise(() => {}), 10)).rejects.toThrow('not done');
   });
 });
