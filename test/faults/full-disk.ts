@@ -22,7 +22,8 @@ import {
   unaccounted,
 } from './maker.ts';
 import type { Proof, Row, Size } from './row.ts';
-import { HOSTS, SINK_NAMES, type SinkDoubles, startSinkDoubles, viewOf } from './sink-doubles.ts';
+import { type SinkDoubles, startSinkDoubles } from './sink-doubles.ts';
+import { HOSTS, SINK_NAMES, viewOf } from './sink-names.ts';
 import { isChange, type Sequence } from './synthetic.ts';
 
 /** Both bounds are met in full, the disk's and that of memory after it. */

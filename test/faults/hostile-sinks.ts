@@ -23,14 +23,8 @@ import {
   unaccounted,
 } from './maker.ts';
 import type { Proof, Row, Size } from './row.ts';
-import {
-  SINK_NAMES,
-  type SinkDoubles,
-  type SinkName,
-  startSinkDoubles,
-  viewOf,
-  WINDOW_MS,
-} from './sink-doubles.ts';
+import { type SinkDoubles, startSinkDoubles } from './sink-doubles.ts';
+import { SINK_NAMES, type SinkName, viewOf, WINDOW_MS } from './sink-names.ts';
 import { nextAt, type Sequence } from './synthetic.ts';
 
 const SIZES = {

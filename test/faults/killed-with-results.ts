@@ -22,7 +22,8 @@ import {
   unaccounted,
 } from './maker.ts';
 import type { Proof, Row, Size } from './row.ts';
-import { HOSTS, SINK_NAMES, type SinkDoubles, startSinkDoubles } from './sink-doubles.ts';
+import { type SinkDoubles, startSinkDoubles } from './sink-doubles.ts';
+import { HOSTS, SINK_NAMES } from './sink-names.ts';
 
 const SIZES = {
   full: { kills: 100, perSecond: 100, aliveMs: 1_500, drainMs: 300_000 },

@@ -20,15 +20,8 @@ import {
   unaccounted,
 } from './maker.ts';
 import type { Proof, Row, Size } from './row.ts';
-import {
-  type Host,
-  SINK_NAMES,
-  type SinkDoubles,
-  type SinkName,
-  startSinkDoubles,
-  viewOf,
-  WINDOW_MS,
-} from './sink-doubles.ts';
+import { type SinkDoubles, startSinkDoubles } from './sink-doubles.ts';
+import { type Host, SINK_NAMES, type SinkName, viewOf, WINDOW_MS } from './sink-names.ts';
 import { nextAt, type Sequence } from './synthetic.ts';
 
 /** In full 12 times what 10,000 checks a minute make. */

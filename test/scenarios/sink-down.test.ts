@@ -55,7 +55,7 @@ class Vendor extends ScriptedSink {
   }
 }
 
-const run = async (stateFolder: string | null, downMs: number) => {
+const run = async (stateFolder: string | null, downMs: number, perSecond = PER_SECOND) => {
   const clock = new ManualClock(TICK);
   const series = new Vendor(clock, 'series', { maxAgeMs: HOUR, maxItems: 2_000 });
   const events = new Vendor(clock, 'events', { windowMs: 250, maxAgeMs: 18 * HOUR, maxItems: 1 });
@@ -76,7 +76,7 @@ const run = async (stateFolder: string | null, downMs: number) => {
   let n = 0;
   const seconds = async (count: number): Promise<void> => {
     for (let second = 0; second < count; second++) {
-      for (let run = 0; run < PER_SECOND; run++) {
+      for (let run = 0; run < perSecond; run++) {
         const [check, tick] = [`check-${n % 2_000}/health`, clock.now()];
         const isChange = n % 500 === 0;
         const change = { from: 'ok', to: 'critical', at: tick, reason: 'why' } as const;
@@ -161,7 +161,11 @@ describe('a sink that is down', () => {
   });
 
   it('without a state folder loses the oldest repeats first, and no state change', async () => {
-    const { series, events, views, missing, changes, ...seen } = await run(null, 50 * MINUTE);
+    const { series, events, views, missing, changes, ...seen } = await run(
+      null,
+      50 * MINUTE,
+      3 * PER_SECOND,
+    );
     const dropped = views.get('series')?.dropped.overflow ?? 0;
     expect(dropped).toBeGreaterThan(0);
     expect(missing(series)).toBe(dropped);

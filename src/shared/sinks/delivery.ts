@@ -117,8 +117,13 @@ export class Delivery {
     this.lastUsedAt = now;
     this.#account.produced += 1;
     this.#pace.made(now);
+    if (this.#breaker.isOpen(now)) {
+      this.#queue.giveBack([item]);
+      if (this.#timer === null) this.#arm(now);
+      return;
+    }
     this.#queue.add(item);
-    if (this.#isFull() && !this.#breaker.isOpen(now)) this.#flush();
+    if (this.#isFull()) this.#flush();
     else this.#armFor(now);
   }
 

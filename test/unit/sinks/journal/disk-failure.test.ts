@@ -3,8 +3,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { JournalState } from '../../../../src/shared/sinks/journal/journal.ts';
-import { anEmission } from '../../../support/builders.ts';
+
 import { A, aFolder, killed, type Opened, open, segmentFiles, seqsOf } from './opening.ts';
+import { aWideEmission } from './wide-emission.ts';
 
 const CHILD = new URL('./full-disk-process.ts', import.meta.url).pathname;
 
@@ -111,7 +112,7 @@ const blocked = () => {
   return { folder: path.join(place, 'spool'), free };
 };
 const append = ({ journal }: Opened, tick: number) =>
-  journal.append(anEmission({ tick }), null, [A], false);
+  journal.append(aWideEmission({ tick }), null, [A], false);
 
 it('tries the disk again every ten seconds, and not before', async () => {
   const { folder, free } = blocked();
@@ -126,7 +127,7 @@ it('tries the disk again every ten seconds, and not before', async () => {
   append(opened, 3);
   expect(journal.state).toMatchObject({ isDurable: true, pendingInMemory: 2, pending: 3 });
   expect([1, 2, 3].map((seq) => journal.read(seq)?.emission)).toEqual(
-    [1, 2, 3].map((tick) => anEmission({ tick })),
+    [1, 2, 3].map((tick) => aWideEmission({ tick })),
   );
 });
 
@@ -162,8 +163,8 @@ it('writes what only memory has to the disk at the end, if it can by then', () =
   const { journal } = open(folder);
   const seqs = seqsOf(journal)[A] ?? [];
   expect(seqs.map((seq) => journal.read(seq)?.emission)).toEqual([
-    anEmission({ tick: 1 }),
-    anEmission({ tick: 3 }),
+    aWideEmission({ tick: 1 }),
+    aWideEmission({ tick: 3 }),
   ]);
 });
 
@@ -218,7 +219,7 @@ it('gives up the oldest of all when memory is full too, and tries the disk then'
   append(opened, 13);
   expect(ranges).toEqual([[1, 2]]);
   expect(opened.journal.state).toMatchObject({ isDurable: true });
-  expect(opened.journal.read(13)?.emission).toEqual(anEmission({ tick: 13 }));
+  expect(opened.journal.read(13)?.emission).toEqual(aWideEmission({ tick: 13 }));
 });
 
 it('stays within the bound of memory when the disk does not work at all', () => {

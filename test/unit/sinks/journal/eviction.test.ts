@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DestinationId } from '../../../../src/shared/domain/delivery.ts';
 import type { Journal, JournalOptions } from '../../../../src/shared/sinks/journal/journal.ts';
-import { anEmission } from '../../../support/builders.ts';
+
 import { A, aFolder, B, killed, open, segmentFiles, seqsOf } from './opening.ts';
+import { aWideEmission } from './wide-emission.ts';
 
 const SEGMENT = 4096;
 const TOTAL = 10 * SEGMENT;
@@ -42,7 +43,11 @@ class Holders {
   };
 
   append(journal: Journal, tick: number, urgent: boolean, to: DestinationId[] = [A]): void {
-    this.waiting.set(journal.append(anEmission({ tick }), null, to, urgent), { tick, urgent, to });
+    this.waiting.set(journal.append(aWideEmission({ tick }), null, to, urgent), {
+      tick,
+      urgent,
+      to,
+    });
   }
 
   /** Ticks of what still waits and can be read. */
@@ -166,7 +171,7 @@ describe.each(['disk', 'memory'])('a journal on %s', (kind) => {
     });
     box.journal = journal;
     journal.recovered();
-    for (let tick = 0; tick < 1000; tick++) journal.append(anEmission(), null, [A], false);
+    for (let tick = 0; tick < 1000; tick++) journal.append(aWideEmission(), null, [A], false);
     expect(bytesOf(journal)).toBeLessThanOrEqual(TOTAL);
     expect(journal.read(1000)).not.toBeNull();
   });
@@ -193,7 +198,7 @@ it('finds a state change that was written anew after a kill, once', () => {
   const [[seq] = [0]] = [...holders.waiting].filter(([, { tick }]) => tick === 5);
   killed(folder);
   const reopened = open(folder, { limits: LIMITS }).journal;
-  expect(reopened.read(seq)?.emission).toEqual(anEmission({ tick: 5 }));
+  expect(reopened.read(seq)?.emission).toEqual(aWideEmission({ tick: 5 }));
   const urgent = reopened
     .recovered()
     .get(A)
@@ -206,11 +211,11 @@ it('answers for the deliveries as long as there are none', () => {
   const wide = { disk: { segmentBytes: SEGMENT, totalBytes: 100 * SEGMENT } };
   const { journal } = open(folder, { limits: wide });
   for (let tick = 0; tick < 500; tick++)
-    journal.append(anEmission({ tick }), null, [A], tick === 3);
+    journal.append(aWideEmission({ tick }), null, [A], tick === 3);
   journal[Symbol.dispose]();
   // A smaller bound now: room is made before anybody has asked for what is there.
   const next = open(folder, { limits: LIMITS }).journal;
-  next.append(anEmission({ tick: 500 }), null, [A], false);
+  next.append(aWideEmission({ tick: 500 }), null, [A], false);
   const ats =
     next
       .recovered()

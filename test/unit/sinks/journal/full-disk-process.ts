@@ -7,8 +7,8 @@
 import type { DestinationId } from '../../../../src/shared/domain/delivery.ts';
 import { silentLog } from '../../../../src/shared/runtime/log.ts';
 import { openJournal } from '../../../../src/shared/sinks/journal/journal.ts';
-import { anEmission } from '../../../support/builders.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
+import { aWideEmission } from './wide-emission.ts';
 
 const A = 'aaaaaaaaaaaaaaaa' as DestinationId;
 const [folder = '', count = '0', retries] = process.argv.slice(2);
@@ -30,7 +30,7 @@ journal.recovered();
 let ticks = 0;
 const append = (): number => {
   ticks += 1;
-  return journal.append(anEmission({ tick: ticks }), null, [A], false);
+  return journal.append(aWideEmission({ tick: ticks }), null, [A], false);
 };
 const readable = () =>
   Array.from({ length: ticks }, (_, n) => journal.read(n + 1)?.emission).filter(
