@@ -19,13 +19,14 @@ import type { SinkLoad } from './sink-load.ts';
 
 const CHECKS = 10_000;
 const MINUTE_MS = 60_000;
-/** Of each check a result a minute, and twelve times as many. */
+/** Of each check a result a minute, which is what is promised, and twelve times as many. */
 const PACES = [
-  { name: '10,000 results a minute', perSecond: CHECKS / 60 },
-  { name: '120,000 results a minute', perSecond: (12 * CHECKS) / 60 },
+  { name: '10,000 results a minute', perSecond: CHECKS / 60, isBound: true },
+  { name: '120,000 results a minute', perSecond: (12 * CHECKS) / 60, isBound: false },
 ] as const;
 /** One in so many changes the state of its check. */
 const CHANGE_EVERY = 1_000;
+const QUICK = { warmUpMs: 1_000, measureMs: 2_000 };
 
 interface Seen {
   readonly window: Window;
@@ -34,14 +35,17 @@ interface Seen {
 
 export async function* sinkPath({ rounds, quick }: PartOptions): AsyncIterable<Figure> {
   await using rig = await startRig();
-  const span = {
-    warmUpMs: quick ? 1_000 : 20_000,
-    measureMs: quick ? 2_000 : Number(process.env['G'] ?? 120_000),
-  };
-  for (const { name, perSecond } of PACES) {
+  // The first minute loads the AWS clients, which happens once in a process' life.
+  const [bareSpan, span] = quick
+    ? [QUICK, QUICK]
+    : [
+        { warmUpMs: 15_000, measureMs: MINUTE_MS },
+        { warmUpMs: MINUTE_MS + 10_000, measureMs: 2 * MINUTE_MS },
+      ];
+  for (const { name, perSecond, isBound } of PACES) {
     const costs: { bare: number; all: number; calls: ReadonlyMap<string, number> }[] = [];
     for (let round = 0; round < Math.min(rounds, 3); round++) {
-      const bare = await rig.run({ perSecond, span, sinks: [] });
+      const bare = await rig.run({ perSecond, span: bareSpan, sinks: [] });
       const all = await rig.run({ perSecond, span, sinks: rig.sinks });
       const minutes = (span.warmUpMs + span.measureMs) / MINUTE_MS;
       const calls = new Map(all.views.map(({ sink, calls: made }) => [sink, made / minutes]));
@@ -54,14 +58,15 @@ export async function* sinkPath({ rounds, quick }: PartOptions): AsyncIterable<F
       what: `${name}: results, made only`,
       samples: costs.map(({ bare }) => bare),
     };
-    yield { ...figure, what: `${name}: the way to five sinks`, samples, bound: { atMost: 15 } };
+    const bound = { bound: { atMost: 15 } };
+    yield { ...figure, what: `${name}: the way to the sinks`, samples, ...(isBound ? bound : {}) };
     for (const [sink, least] of leastCalls(perSecond))
       yield {
         part: 'g',
         what: `${name}: calls to ${sink} over the fewest possible (${least.toFixed(1)} a minute)`,
         unit: 'ratio',
         samples: costs.map(({ calls }) => (calls.get(sink) ?? 0) / least),
-        ...(quick ? {} : { bound: { atMost: 1.2 } }),
+        ...(quick || !isBound ? {} : { bound: { atMost: 1.2 } }),
       };
   }
 }
@@ -97,7 +102,7 @@ interface Rig extends AsyncDisposable {
   run(load: Pick<SinkLoad, 'perSecond' | 'span' | 'sinks'>): Promise<Seen>;
 }
 
-export async function startRig(): Promise<Rig> {
+async function startRig(): Promise<Rig> {
   const stack = new AsyncDisposableStack();
   const folder = stack.use(await mkdtempDisposable(path.join(tmpdir(), 'sink-path-')));
   const authority = makeCertificate({ isAuthority: true });

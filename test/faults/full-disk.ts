@@ -157,7 +157,7 @@ class Trial {
       dropped_overflow: sum(({ overflow }) => overflow),
       dropped_otherwise: sum(({ otherwise }) => otherwise),
       not_counted: sum(({ missing, overflow, otherwise }) =>
-        Math.abs(missing - overflow - otherwise),
+        Math.max(0, missing - overflow - otherwise),
       ),
       not_oldest: sum(({ notOldest }) => notOldest),
       wrong: SINK_NAMES.reduce((total, name) => total + doubles.arrivals[name].wrong, 0),

@@ -121,7 +121,8 @@ class Trial {
       faulty_answers: this.#refusals + SIZES[this.#parts.size].faults,
       missing: sum(({ missing }) => missing),
       dropped: sum(({ dropped }) => dropped),
-      not_counted: sum(({ missing, dropped }) => Math.abs(missing - dropped)),
+      // What a sink took without an answer may be dropped later, and has arrived all the same.
+      not_counted: sum(({ missing, dropped }) => Math.max(0, missing - dropped)),
       repeats: sum(({ repeats }) => repeats),
       wrong: sum(({ wrong }) => wrong),
       unaccounted: unaccounted(views),

@@ -26,8 +26,8 @@ import { type SinkDoubles, startSinkDoubles } from './sink-doubles.ts';
 import { HOSTS, SINK_NAMES } from './sink-names.ts';
 
 const SIZES = {
-  full: { kills: 100, perSecond: 100, aliveMs: 1_500, drainMs: 300_000 },
-  small: { kills: 5, perSecond: 100, aliveMs: 800, drainMs: 60_000 },
+  full: { kills: 100, perSecond: 500, aliveMs: 1_500, drainMs: 300_000 },
+  small: { kills: 5, perSecond: 200, aliveMs: 800, drainMs: 60_000 },
 } as const satisfies Record<Size, object>;
 /** Most of the time a sink is well. */
 const MODES: readonly GateMode[] = ['open', 'open', 'slow', 'hangs', 'refuses', 'unavailable'];
