@@ -46,8 +46,11 @@ const SLICE = 1_000;
 /** Calls are cut in halves this often in a row before the sink is taken to refuse everything. */
 const MOST_SPLITS = 64;
 
-/** The limiter was stopped, or would not queue any more. */
-const notSent = (): Outcome => ({ kind: 'retry', reason: 'it could not be sent yet' });
+/** The limiter was stopped or would not queue any more; or a destination has a defect. */
+const notSent = (error: unknown): Outcome => ({
+  kind: 'retry',
+  reason: `it could not be sent: ${error}`,
+});
 
 const seqOf = ({ seq }: { readonly seq: number }): number => seq;
 
@@ -240,7 +243,8 @@ export class Delivery {
   }
 
   #start(items: readonly Item[]): void {
-    const calls = this.destination.encode(items);
+    const calls = this.#encode(items);
+    if (calls === null) return;
     const carried = calls.reduce((sum, call) => sum + call.items.length, 0);
     if (carried < items.length)
       this.#refuse(leftOut(items, calls), 'size', 'it is too large alone');
@@ -255,6 +259,17 @@ export class Delivery {
     }
   }
 
+  /** A defect of ours in one item must not cost the others: halving finds it. */
+  #encode(items: readonly Item[]): readonly Call[] | null {
+    try {
+      return this.destination.encode(items);
+    } catch (error) {
+      const reason = `it could not be encoded: ${error}`;
+      this.#split(items, { kind: 'split', reason, drop: 'refused' });
+      return null;
+    }
+  }
+
   get #freePlaces(): number {
     const places = this.#breaker.isClosed ? this.destination.concurrency : 1;
     return Math.max(0, places - this.#flying.size);
@@ -264,11 +279,11 @@ export class Delivery {
   async #call(call: Call, hasPlace: boolean): Promise<void> {
     const { limiter } = this.#options;
     this.#flying.add(call.items);
-    const send = (): Promise<Outcome> => {
+    const send = async (): Promise<Outcome> => {
       this.#account.calls += 1;
       return this.destination.send(call, this.#stopping.signal);
     };
-    const outcome = await (hasPlace ? send() : limiter.run(send).catch(notSent));
+    const outcome = await (hasPlace ? send() : limiter.run(send)).catch(notSent);
     this.#flying.delete(call.items);
     this.#settle(this.#known(call.items), outcome);
     if (this.#flying.size === 0) this.#moved.clear();

@@ -117,17 +117,17 @@ export class Router implements Sink {
   }
 
   write(result: Result, transition: Transition | null, posts: PostSettings | undefined): void {
-    this.#route({ kind: 'result', result, transition }, posts, this.#poolWide);
+    this.#routeSafely({ kind: 'result', result, transition }, posts, this.#poolWide);
   }
 
   /** Watcher's own health, to the pool-wide sinks. */
   report(emission: SelfEmission): void {
-    this.#route(emission, undefined, this.#poolWide);
+    this.#routeSafely(emission, undefined, this.#poolWide);
   }
 
   /** Watcher's own health, as a `self` block configures it. */
   post(emission: SelfEmission, posts: PostSettings): void {
-    this.#route(emission, posts, []);
+    this.#routeSafely(emission, posts, []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,6 +145,19 @@ export class Router implements Sink {
       for (const delivery of deliveries) delivery.giveUp('shutdown');
     this.#journal[Symbol.dispose]();
     this.#tellLeft();
+  }
+
+  /** A defect of ours costs this one emission its way, never the check that made it. */
+  #routeSafely(
+    emission: Emission,
+    posts: PostSettings | undefined,
+    poolWide: readonly Delivery[],
+  ): void {
+    try {
+      this.#route(emission, posts, poolWide);
+    } catch (err) {
+      this.#options.log.error('defect of watcher: a result could not be routed', { err });
+    }
   }
 
   #route(

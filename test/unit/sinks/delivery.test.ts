@@ -281,6 +281,31 @@ describe('an item', () => {
     expect(accounts().balance).toBe(0);
   });
 
+  it('that cannot be encoded costs no other, and is named', async () => {
+    const { clock, sink, offer, delivery, accounts } = begin();
+    const encode = sink.encode.bind(sink);
+    sink.encode = (items) => {
+      if (items.some(({ seq }) => seq === 5)) throw new Error('defect');
+      return encode(items);
+    };
+    offer(9);
+    await clock.advance(10_000);
+    expect([...sink.accepted].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 6, 7, 8, 9]);
+    expect(delivery.view.dropped.refused).toBe(1);
+    expect(accounts()).toMatchObject({ pending: 0, balance: 0 });
+  });
+
+  it('waits where sending it fails by a defect of ours', async () => {
+    const { clock, sink, offer, delivery, accounts } = begin();
+    sink.answer = () => Promise.reject(new Error('defect'));
+    offer();
+    await clock.advance(10_000);
+    expect(delivery.view.failing).toContain('defect');
+    sink.answer = () => ({ kind: 'delivered' });
+    await clock.advance(60_000);
+    expect(accounts()).toMatchObject({ delivered: 1, pending: 0, balance: 0 });
+  });
+
   it('whose record comes back damaged is dropped, and costs no other', async () => {
     const { clock, sink, offer, records, delivery, accounts } = begin();
     sink.answer = () => DOWN;

@@ -253,4 +253,16 @@ describe('the router', () => {
     await end();
     await expect(clock.until(new Promise(() => {}), 10)).rejects.toThrow('not done');
   });
+
+  it('costs no check anything when rendering a post fails by a defect of ours', () => {
+    const { router, said } = begin();
+    const broken = {
+      on: 'every',
+      get endpoint(): never {
+        throw new Error('defect');
+      },
+    } as PostSettings;
+    router.write(aResult(), null, broken);
+    expect(said).toEqual([expect.stringContaining('defect')]);
+  });
 });
