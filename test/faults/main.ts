@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { setup } from '../support/fetch-programs.ts';
 import { enterNamespace, raiseNetwork } from '../support/network-namespace.ts';
-import { keep, writePage } from './record.ts';
+import { commitOf, keep, writePage } from './record.ts';
 import type { Row, Size } from './row.ts';
 import { ROWS } from './rows.ts';
 
@@ -38,11 +38,12 @@ function chosen(names: readonly string[]): readonly Row[] {
 }
 
 async function prove(row: Row, size: Size): Promise<boolean> {
+  const commit = size === 'full' ? commitOf(row) : '';
   const proof = await row.prove(size);
   console.log(JSON.stringify({ row: row.name, ...(proof ?? { skipped: true }) }));
   if (proof === null) return process.env['CI'] !== 'true';
   if (size === 'full') {
-    await keep(row, proof);
+    await keep(row, proof, commit);
     await writePage(ROWS);
   }
   return proof.holds;

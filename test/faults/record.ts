@@ -21,9 +21,13 @@ export async function readRecords(): Promise<readonly ProofRecord[]> {
   return JSON.parse(await readFile(RECORDS, 'utf8').catch(() => '[]')) as ProofRecord[];
 }
 
-export async function keep(row: Row, proof: Proof): Promise<void> {
-  const changed = git('status', '--porcelain', '--', ...row.covers) !== '';
-  const commit = `${git('rev-parse', '--short=12', 'HEAD')}${changed ? '+' : ''}`;
+/** To be asked before the proof: it may take half an hour, and the tree may change meanwhile. */
+export function commitOf({ covers }: Row): string {
+  const changed = git('status', '--porcelain', '--', ...covers) !== '';
+  return `${git('rev-parse', '--short=12', 'HEAD')}${changed ? '+' : ''}`;
+}
+
+export async function keep(row: Row, proof: Proof, commit: string): Promise<void> {
   const record: ProofRecord = { row: row.name, date: new Date().toISOString(), commit, ...proof };
   const records = [...(await readRecords()), record];
   await writeFile(RECORDS, `${JSON.stringify(records, null, 2)}\n`);

@@ -48,7 +48,7 @@ const MOST = {
   /** What is live, once the sink is back: on top of a window. */
   liveLateMs: 10_000,
   /** Of one destination: it is asked again after longer and longer waits. */
-  calls: 25,
+  calls: 90,
 } as const;
 /** Of calls on a busy machine. */
 const SLACK_MS = 2_000;

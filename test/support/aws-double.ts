@@ -101,6 +101,8 @@ export const startAwsDouble = async (options: AwsDoubleOptions = {}): Promise<Aw
   const answer = (request: IncomingMessage, response: ServerResponse) =>
     service.answer(request, response);
   const server = tls ? createTlsServer(tls, answer) : createServer(answer);
+  // As public services do; Node's own 5 s would make most calls pay for a handshake.
+  server.keepAliveTimeout = 65_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -126,6 +126,8 @@ export async function startHttpSink(options: HttpSinkOptions = {}): Promise<Http
         listener,
       )
     : createServer(listener);
+  // As public services do; Node's own 5 s would make most calls pay for a handshake.
+  server.keepAliveTimeout = 65_000;
   server.on('connection', (socket) => {
     connections += 1;
     socket.on('error', () => {});

@@ -5,9 +5,12 @@
 
 import type { Random } from '../runtime/random.ts';
 
-/** What may heal by itself is tried again soon; what waits for a person is not. */
+/**
+ * What may heal by itself is tried again soon, so that a sink that is back gets what is live within ten
+ * seconds and a window; what waits for a person is not.
+ */
 const BACKOFF = {
-  retry: { firstMs: 500, cappedMs: 60_000 },
+  retry: { firstMs: 500, cappedMs: 10_000 },
   denied: { firstMs: 5_000, cappedMs: 300_000 },
 } as const;
 export type Setback = keyof typeof BACKOFF;

@@ -86,7 +86,7 @@ describe('a sink that is down', () => {
     expect(records.byseq.size).toBe(0);
   });
 
-  it('is called by one call at a time until one succeeds, at most once a minute or so', async () => {
+  it('is called by one call at a time until one succeeds, every few seconds', async () => {
     const { clock, sink, offer } = begin((set) => {
       set.maxItems = 1;
       set.concurrency = 8;
@@ -105,8 +105,8 @@ describe('a sink that is down', () => {
     offer(50);
     await clock.advance(600_000);
     expect(most).toBe(1);
-    expect(sink.sent.length - calls).toBeLessThan(40);
-    expect(sink.sent.length - calls).toBeGreaterThan(8);
+    expect(sink.sent.length - calls).toBeLessThan(240);
+    expect(sink.sent.length - calls).toBeGreaterThan(60);
   });
 
   it('shows the present at once when it is back, and the past oldest first', async () => {
