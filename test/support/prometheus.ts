@@ -3,6 +3,7 @@
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { programOf } from './debian-packages.ts';
 import { freePort, listening, startProcess } from './processes.ts';
@@ -46,6 +47,8 @@ export async function startPrometheus(target: string): Promise<Prometheus | null
     ),
   );
   await listening(port, child);
+  // It listens before it has opened its store, and answers 503 until then.
+  while ((await statusOf(`http://127.0.0.1:${port}/-/ready`)) !== 200) await sleep(100);
   const owned = resources.move();
   return {
     query: async (expression) => {
@@ -62,3 +65,9 @@ export async function startPrometheus(target: string): Promise<Prometheus | null
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+const statusOf = async (url: string): Promise<number> => {
+  const { statusCode, body } = await request(url);
+  await body.dump();
+  return statusCode;
+};
