@@ -80,8 +80,13 @@ const mountDisk = (where: string, mib: number): Disk => {
   return {
     path: where,
     refuseWrites: () => {
-      execFileSync('mount', ['--bind', where, where]);
-      execFileSync('mount', ['-o', 'remount,ro,bind', where]);
+      // Beside it first, where nobody has a file open: a mount that is written to stays writable.
+      const aside = `${where}-read-only`;
+      mkdirSync(aside, { recursive: true });
+      execFileSync('mount', ['--bind', where, aside]);
+      execFileSync('mount', ['-o', 'remount,ro,bind', aside]);
+      execFileSync('mount', ['--bind', aside, where]);
+      execFileSync('umount', ['--lazy', aside]);
     },
     takeWrites: () => execFileSync('umount', ['--lazy', where]),
     isFull: () => {
