@@ -90,6 +90,17 @@ describe.skipIf(etcd === null)(
       expect({ entries: entries.length, revision }).toEqual({ entries: 1, revision: before + 1 });
     });
 
+    it('does not send an unconditional commit again either, when it could', async () => {
+      const before = (await store.snapshot(prefix)).revision;
+      bad.mode = 'mute';
+      const commit = failureOf(store.commit([], [put(`${prefix}a`)]));
+      await sleep(300);
+      bad.mode = 'pass';
+      bad.cut();
+      expect(await commit).toEqual(outage(true));
+      expect((await store.snapshot(prefix)).revision).toBe(before + 1);
+    });
+
     it('fails within the deadline when nobody answers, and asks the other member next', async () => {
       bad.mode = 'hole';
       const startedAt = performance.now();
@@ -242,13 +253,28 @@ describe.skipIf(etcd === null)(
     });
 
     it('ends everything when it is disposed of in the middle of a call', async () => {
+      await store.snapshot(prefix);
       bad.mode = 'hole';
+      bad.cut();
+      await sleep(50);
       const call = failureOf(store.snapshot(prefix));
       const renewal = failureOf(store.lease(SHORTEST_TTL_MS));
+      await sleep(50);
       const startedAt = performance.now();
       await store[Symbol.asyncDispose]();
       expect([await call, await renewal]).toEqual([outage(false), outage(false)]);
       expect(performance.now() - startedAt).toBeLessThan(100);
+    });
+
+    it('leaves no connection open when it is disposed of', async () => {
+      const reading = store.watch(prefix, 0, new AbortController().signal)[Symbol.asyncIterator]();
+      const next = reading.next();
+      await sleep(200);
+      expect(bad.connections).toBeGreaterThan(0);
+      await store[Symbol.asyncDispose]();
+      await next;
+      for (let i = 0; i < 100 && bad.connections > 0; i += 1) await sleep(20);
+      expect(bad.connections).toBe(0);
     });
   },
 );

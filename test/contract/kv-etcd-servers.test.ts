@@ -181,7 +181,7 @@ describe.skipIf(!hasEtcd)('the store in etcd, over one member', { timeout: 60_00
     const { told, done } = follow(store, revision, new AbortController().signal);
     await sleep(100);
     await member.kill();
-    await member.start({ wiped: true });
+    await member.start('wiped');
     const errors: unknown[] = [];
     for (let error = await failureOf(store.snapshot(KEY)); error !== 'no failure'; ) {
       errors.push(error);
@@ -194,6 +194,24 @@ describe.skipIf(!hasEtcd)('the store in etcd, over one member', { timeout: 60_00
     expect((await store.commit([], [put('new')])).succeeded).toBe(true);
   });
 
+  it('takes a lease for lost that an older etcd still knows', async () => {
+    await using etcd = await start();
+    const [member] = etcd.members;
+    await using store = await open(etcd.endpoints);
+    const lease = await store.lease(60_000);
+    await member.kill();
+    const backup = await member.backup();
+    await member.start();
+    for (let i = 0; i < 5; )
+      if ((await failureOf(store.commit([], [put('x')]))) === 'no failure') i += 1;
+    await member.kill();
+    await member.start(backup);
+    while ((await failureOf(store.commit([], []))) !== 'no failure') await sleep(10);
+    const leases = (await member.post('lease/leases', {}))['leases'];
+    expect(leases).toEqual([{ ID: lease.id }]);
+    expect(await failureOf(lease.renew())).toMatchObject({ code: 'WCH_LEASE_LOST' });
+  });
+
   it('ends a watch that nobody else speaks for when etcd was wiped', async () => {
     await using etcd = await start();
     const [member] = etcd.members;
@@ -203,7 +221,7 @@ describe.skipIf(!hasEtcd)('the store in etcd, over one member', { timeout: 60_00
     const { told, done } = follow(store, revision, new AbortController().signal);
     await sleep(100);
     await member.kill();
-    await member.start({ wiped: true });
+    await member.start('wiped');
     await done;
     expect(told).toEqual(['gap']);
   });
@@ -315,7 +333,6 @@ describe.skipIf(!hasEtcd)(
         outage(false, 'refuses this user'),
       );
 
-      // Tokens die with the member; calls and watches must ask for new ones.
       const { revision } = await store.snapshot(KEY);
       const stop = new AbortController();
       const { told, done } = follow(store, revision, stop.signal);

@@ -3,7 +3,7 @@
  * killed, stopped and started again, with their data or without.
  */
 
-import { mkdtempDisposable, rm } from 'node:fs/promises';
+import { cp, mkdtempDisposable, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,10 +28,16 @@ export interface EtcdMember {
   /** SIGSTOP: connections stay, nothing answers. */
   pause(): void;
   resume(): void;
-  /** With the data that it had, unless `wiped`. Resolves when it answers. */
-  start(options?: { wiped?: boolean }): Promise<void>;
+  /** While it does not run: its data, for `start`. */
+  backup(): Promise<Backup>;
+  /** With the data that it had, none, or those of a backup. Resolves when it answers. */
+  start(data?: 'kept' | 'wiped' | Backup): Promise<void>;
   /** A call of etcd's JSON gateway, so that no client library stands between. Without TLS only. */
   post(path: string, body: unknown, token?: string): Promise<Record<string, unknown>>;
+}
+
+export interface Backup {
+  readonly folder: string;
 }
 
 export interface Etcd extends AsyncDisposable {
@@ -106,9 +112,16 @@ class Member implements EtcdMember, AsyncDisposable {
     this.endpoint = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${place.port}`;
   }
 
-  async start({ wiped = false } = {}): Promise<void> {
+  async backup(): Promise<Backup> {
+    const folder = `${this.#place.folder}-backup`;
+    await cp(this.#place.folder, folder, { recursive: true });
+    return { folder };
+  }
+
+  async start(data: 'kept' | 'wiped' | Backup = 'kept'): Promise<void> {
     const { name, folder, peerUrl } = this.#place;
-    if (wiped) await rm(folder, { recursive: true });
+    if (data !== 'kept') await rm(folder, { recursive: true });
+    if (typeof data === 'object') await cp(data.folder, folder, { recursive: true });
     const command = [
       ...[this.#program.file, '--name', name, '--data-dir', folder],
       ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],

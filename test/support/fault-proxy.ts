@@ -40,6 +40,11 @@ export class FaultProxy implements AsyncDisposable {
     return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
   }
 
+  /** Open at present, those to the server included. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** Ends all connections there are; new ones are accepted. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();

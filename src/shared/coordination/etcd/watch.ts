@@ -15,7 +15,7 @@ import { backoffMs } from '../backoff.ts';
 import { pause } from '../heartbeat.ts';
 import type { Change, Revision, WatchEvent } from '../kv.ts';
 import type { Epoch } from './epoch.ts';
-import { faultOf, isMembersFault, needsNewClient, storeError } from './errors.ts';
+import { faultOf, needsNewClient, storeError } from './errors.ts';
 import type { Member, Members } from './members.ts';
 import { WatchStream } from './watch-stream.ts';
 import { changeOf, rangeOf } from './wire.ts';
@@ -51,7 +51,9 @@ export class Watch {
   readonly #epochEnded: AbortSignal | null;
   /** The first revision that has not been handed over. */
   #next: Revision;
+  /** In a row. */
   #failures = 0;
+  #denials = 0;
 
   constructor(options: WatchOptions, prefix: string, after: Revision, signal: AbortSignal) {
     this.#options = options;
@@ -132,6 +134,7 @@ export class Watch {
     if (message === 'silent') throw new GRPCDeadlineExceededError('4 a stream is not confirmed');
     requireAccepted(message);
     this.#failures = 0;
+    this.#denials = 0;
     if (Number(message.header.revision) < this.#next - 1) await this.#options.verify();
     return message;
   }
@@ -166,16 +169,17 @@ export class Watch {
   }
 
   #blame(member: Member, error: unknown): void {
+    const { members } = this.#options;
     // Of verify: the calls have turned to another member already.
     if (error instanceof WatcherError) return;
     const fault = faultOf(error);
     if (fault === 'defect') throw error;
-    // An expired token is told in these words too, and only a new client asks for another.
-    const isExpired = /invalid auth token/.test(String(error));
-    if (fault === 'denied' && !isExpired)
+    if (fault !== 'denied') return members.failed(member, needsNewClient(fault));
+    // An expired token is told in the same words, and only a new client asks for another.
+    this.#denials += 1;
+    if (this.#denials > members.size)
       throw storeError(fault, `watching ${this.#prefix} at ${member.endpoint}`, error);
-    if (isMembersFault(fault) || isExpired)
-      this.#options.members.failed(member, needsNewClient(fault) || isExpired);
+    members.failed(member, true);
   }
 }
 
