@@ -306,6 +306,9 @@ describe.skipIf(!hasEtcd)(
     it('takes a user and a password, and says what is wrong with others', async () => {
       await using etcd = await start();
       const [member] = etcd.members;
+      expect(
+        await failureOf(open(etcd.endpoints, { auth: { username: 'u', password: 'p' } })),
+      ).toEqual(outage(false, 'refuses this user'));
       await member.post('auth/user/add', { name: 'root', password: 'r' });
       await member.post('auth/user/grant', { user: 'root', role: 'root' });
       await member.post('auth/user/add', { name: 'watcher', password: 'w' });
@@ -324,7 +327,8 @@ describe.skipIf(!hasEtcd)(
       expect(await failureOf(open(etcd.endpoints, { readableKey }))).toEqual(
         outage(false, 'refuses this user'),
       );
-      await using store = await open(etcd.endpoints, { auth, readableKey });
+      await using network = await FaultProxy.start(member.port);
+      await using store = await open([network.endpoint], { auth, readableKey });
       expect(await failureOf(store.commit([], [put('1', '/other')]))).toEqual(
         outage(false, 'refuses this user'),
       );
@@ -338,8 +342,11 @@ describe.skipIf(!hasEtcd)(
       const { told, done } = follow(store, revision, stop.signal);
       await store.commit([], [put('1')]);
       await (await store.lease(SHORTEST_TTL_MS)).renew();
-      await member.kill();
-      await member.start();
+      // From here on no token of before counts; calls and watches must ask for new ones.
+      const { token } = await member.post('auth/authenticate', { name: 'root', password: 'r' });
+      await member.post('auth/disable', {}, String(token));
+      await member.post('auth/enable', {});
+      network.cut();
       while ((await failureOf(store.commit([], [put('2')]))) !== 'no failure') await sleep(50);
       for (let i = 0; i < 100 && told.length < 2; i += 1) await sleep(50);
       stop.abort();

@@ -149,7 +149,8 @@ class EtcdStore implements KeyValueStore {
     return { succeeded, revision: Number(header.revision), reads: readsOf(answer) };
   }
 
-  async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  /** The epoch that counts is the one of this moment, in which `after` was learnt. */
+  watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const { clock, random } = this.#options;
     const options = {
       members: this.#watchMembers,
@@ -160,7 +161,7 @@ class EtcdStore implements KeyValueStore {
       verify: () => this.#verify(),
     };
     const ended = AbortSignal.any([signal, this.#closed.signal]);
-    yield* new Watch(options, prefix, after, ended).run();
+    return new Watch(options, prefix, after, ended).run();
   }
 
   async lease(ttlMs: number): Promise<Lease> {
@@ -196,7 +197,12 @@ class EtcdStore implements KeyValueStore {
         return await this.#pages(prefix, minModRevision);
       } catch (error) {
         const isCompacted = error instanceof WatcherError && error.code === 'WCH_STORE_COMPACTED';
-        if (!isCompacted || tries >= LISTING_TRIES) throw error;
+        if (!isCompacted) throw error;
+        if (tries >= LISTING_TRIES)
+          throw new WatcherError('WCH_STORE_UNAVAILABLE', error.message, {
+            cause: error,
+            retryable: true,
+          });
       }
     }
   }

@@ -35,7 +35,10 @@ const TEXTS: readonly (readonly [RegExp, Fault])[] = [
   [/Received message larger than max/, 'answer_too_long'],
   [/request is too large|too many operations|duplicate key given/, 'limit'],
   [/has been compacted|is a future revision/, 'compacted'],
-  [/permission denied|authentication failed|invalid auth token|user name is empty/, 'denied'],
+  [
+    /permission denied|authentication failed|invalid auth token|user name is empty|authentication is not enabled/,
+    'denied',
+  ],
   [/requested lease not found/, 'lease_lost'],
   // The token is from before a change of users or roles: a new client asks for another.
   [/revision of auth store is old/, 'stuck'],
