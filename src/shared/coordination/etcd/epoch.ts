@@ -52,13 +52,9 @@ export class Epoch {
       this.#line = lineFrom(header);
       mark.line.ended.abort();
     }
-    throw new WatcherError(
-      'WCH_STORE_UNAVAILABLE',
-      isSame
-        ? `etcd went back from revision ${mark.floor} to ${revision}: it was restored from older data or wiped`
-        : `this is another etcd cluster: ${header.cluster_id} instead of ${mark.line.cluster}`,
-      { retryable: true },
-    );
+    throw new WatcherError('WCH_STORE_UNAVAILABLE', reasonOf(mark.line, mark.floor, header), {
+      retryable: true,
+    });
   }
 }
 
@@ -67,3 +63,15 @@ const lineFrom = (header: IResponseHeader): Line => ({
   ended: new AbortController(),
   revision: Number(header.revision),
 });
+
+const reasonOf = (
+  line: Line,
+  floor: Revision,
+  { cluster_id, revision }: IResponseHeader,
+): string => {
+  if (cluster_id !== line.cluster)
+    return `this is another etcd cluster: ${cluster_id} instead of ${line.cluster}`;
+  if (Number(revision) < floor)
+    return `etcd went back from revision ${floor} to ${revision}: it was restored from older data or wiped`;
+  return 'etcd went back while it was asked';
+};
