@@ -20,6 +20,9 @@ const OWNERS = {
   bottleneck: '^src/shared/runtime/limiter\\.ts$',
   '@aws-sdk/client-cloudwatch': '^src/shared/sinks/aws/',
   '@aws-sdk/client-eventbridge': '^src/shared/sinks/aws/',
+  etcd3: '^src/shared/coordination/(etcd/|kv-etcd\\.ts$)',
+  '@grpc/grpc-js': '^src/shared/coordination/etcd/',
+  cockatiel: '^src/shared/coordination/etcd/members\\.ts$',
   pino: '^src/shared/runtime/log\\.ts$',
   'prom-client': '^src/shared/runtime/',
   fastify: '^src/shared/http/',
@@ -103,7 +106,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/(worker|admin)/' },
       to: {
-        path: '^src/shared/(config/|coordination/kv-|sinks/(?!sink\\.ts))',
+        path: '^src/shared/(config/|coordination/(kv-|etcd/)|sinks/(?!sink\\.ts))',
       },
     },
     {

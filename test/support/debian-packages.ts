@@ -13,6 +13,7 @@ const run = promisify(execFile);
 
 /** Debian's and Ubuntu's names differ for some: the first package that holds the program counts. */
 const PROGRAMS = {
+  etcd: { file: 'usr/bin/etcd', packages: ['etcd-server'] },
   nginx: { file: 'usr/sbin/nginx', packages: ['nginx', 'nginx-core', 'nginx-light'] },
   'prometheus-blackbox-exporter': {
     file: 'usr/bin/prometheus-blackbox-exporter',
