@@ -1,8 +1,9 @@
 /** A probe whose targets answer as told, after a delay on the clock: for whole fleets in memory. */
 
 import type { Observation } from '../../src/shared/domain/result.ts';
+import type { Reach } from '../../src/shared/rules/offering.ts';
 import type { Clock } from '../../src/shared/runtime/clock.ts';
-import type { Abort, Probe } from '../../src/worker/probes/probe.ts';
+import type { Abort, Endpoint, Probe } from '../../src/worker/probes/probe.ts';
 import { anAnswer } from './builders.ts';
 
 export interface Script {
@@ -14,6 +15,11 @@ export class ScriptedProbe implements Probe {
   readonly starts: { readonly key: string; readonly at: number }[] = [];
   /** What a target does; asked at each run. */
   script: (key: string) => Script = () => ({ afterMs: 5, observation: anAnswer() });
+  /** Whether a connection to a target comes about; asked at each preflight. */
+  reach: (origin: string) => Reach = () => 'reached';
+  readonly dialled: { readonly origin: string; readonly at: number }[] = [];
+  /** Preflights that have not ended. */
+  connecting = 0;
   inFlight = 0;
   mostInFlight = 0;
   readonly #clock: Clock;
@@ -38,6 +44,27 @@ export class ScriptedProbe implements Probe {
     return () => {
       this.inFlight--;
       timer.cancel();
+    };
+  }
+
+  /** Its origin is what stands before the first `/` of the key; a connection takes 5 ms, the lack of one 3 s. */
+  endpointOf(key: string): Endpoint {
+    const origin = key.split('/', 1)[0] as string;
+    return {
+      origin,
+      reach: (done) => {
+        this.dialled.push({ origin, at: this.#clock.now() });
+        const reach = this.reach(origin);
+        this.connecting++;
+        const timer = this.#clock.after(reach === 'reached' ? 5 : 3_000, () => {
+          this.connecting--;
+          done(reach);
+        });
+        return () => {
+          this.connecting--;
+          timer.cancel();
+        };
+      },
     };
   }
 

@@ -5,9 +5,18 @@
 
 import type { HttpRequest } from '../../shared/domain/check.ts';
 import type { Observation } from '../../shared/domain/result.ts';
+import type { Reach } from '../../shared/rules/offering.ts';
 
 /** Stops a run early; `done` is then not called. */
 export type Abort = () => void;
+
+/** Checks with equal origins share the fate of their connections. */
+export interface Endpoint {
+  /** `scheme://host:port` */
+  readonly origin: string;
+  /** Connects, sends nothing, and closes: whether anybody is there, within 3 s. */
+  reach(done: (reach: Reach) => void): Abort;
+}
 
 export interface Probe<Request = HttpRequest, Prepared = unknown> {
   /** Compiles what all checks with this request share; called once for each distinct request. */
@@ -17,5 +26,7 @@ export interface Probe<Request = HttpRequest, Prepared = unknown> {
    * a run would cost more CPU than the rest of the pipeline together.
    */
   start(key: string, prepared: Prepared, done: (observation: Observation) => void): Abort;
+  /** What the check connects to; null where it cannot be carried out. */
+  endpointOf(key: string, prepared: Prepared): Endpoint | null;
   close(): Promise<void>;
 }
