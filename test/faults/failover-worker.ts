@@ -5,9 +5,11 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkIdOf } from '../../src/shared/config/check-id.ts';
 import type { Progress } from '../../src/shared/domain/jobset.ts';
 import { type PoolResult, spreadOf } from '../support/pool-history.ts';
 import { type Pool, startPool } from '../support/pool-processes.ts';
+import { keyOf } from '../support/pool-target.ts';
 import type { PoolWorker } from '../support/pool-worker.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { beginOf, endOf, HEARTBEAT_MS, type Owners, POOL_COVERS, sharesOf } from './pool-row.ts';
@@ -126,10 +128,15 @@ function latenessBetween(pool: Pool, { at, taken }: Kill): number[] {
     .map(({ latenessMs }) => latenessMs);
 }
 
-/** One of the results is a victim's, of a run that ended after the last progress that it stored. */
+/** One of the results is a victim's, whose last stored progress does not say that this tick was done. */
 const isSinceCheckpoint = (results: readonly PoolResult[], kills: readonly Kill[]): boolean =>
   results.some((result) =>
     kills.some(
-      ({ victim, progress }) => result.worker === victim && result.end >= (progress?.through ?? 0),
+      ({ victim, progress }) => result.worker === victim && !(progress && isDone(result, progress)),
     ),
   );
+
+const isDone = ({ check, tick }: PoolResult, { through, open }: Progress): boolean => {
+  const id = checkIdOf(keyOf(check));
+  return tick <= through && !open.some(([job, at]) => job === id && at === tick);
+};

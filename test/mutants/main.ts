@@ -20,7 +20,9 @@ const TREE = join(FOLDER, '../..');
 const COPIED = ['src', 'test', 'configs', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
 /** At most so many schedules of the simulation are tried. */
 const SCHEDULES = '200';
-const LIMIT_MS = 600_000;
+/** A mutant that hangs is noticed, too. */
+const SIMULATION_MS = 600_000;
+const TESTS_MS = 120_000;
 
 interface Mutant {
   readonly name: string;
@@ -35,6 +37,7 @@ interface Catch {
   readonly schedules: number | null;
 }
 
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 const sound = await copy('sound-');
 const outcomes: Catch[] = [];
 for (const mutant of await mutants(process.argv.slice(2))) {
@@ -112,10 +115,12 @@ async function simulated(
   const chosen = kinds.length === 0 ? [] : ['--kinds', kinds.join(',')];
   const seeds = seed === null ? ['1', SCHEDULES] : [String(seed), '1'];
   const [from = '', count = ''] = seeds;
-  const { code, output } = await run(tree, process.execPath, [
-    'test/simulation/main.ts',
-    ...['--first', '--threads', '1', '--from', from, '--schedules', count, ...chosen],
-  ]);
+  const parameters = ['--first', '--threads', '1', '--from', from, '--schedules', count, ...chosen];
+  const { code, output } = await run(
+    tree,
+    ['test/simulation/main.ts', ...parameters],
+    SIMULATION_MS,
+  );
   const found = /^seed (\d+)/m.exec(output)?.[1];
   // Without a seed it was stopped: a mutant that hangs is noticed, but by no rule.
   const by = found === undefined && code !== 0 ? 'simulation (did not end)' : 'simulation';
@@ -126,23 +131,42 @@ async function tested(tree: string, catcher: string): Promise<Catch> {
   const [file = '', ...rest] = catcher.split(' -t ');
   const name = rest.length === 0 ? [] : ['-t', rest.join(' -t ')];
   const vitest = join(tree, 'node_modules/vitest/vitest.mjs');
-  const { code } = await run(tree, process.execPath, [vitest, 'run', file, ...name]);
+  const { code } = await run(tree, [vitest, 'run', file, ...name], TESTS_MS);
   return { caught: code !== 0, by: file, schedules: null };
 }
 
+/** In a process group of its own: what it has started ends with it, also when it hangs. */
 function run(
   cwd: string,
-  program: string,
   parameters: readonly string[],
+  limitMs: number,
 ): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, parameters, { cwd, timeout: LIMIT_MS });
+    const child = spawn(process.execPath, parameters, { cwd, detached: true });
+    const end = () => endGroup(child.pid);
+    const timer = setTimeout(end, limitMs);
+    process.on('exit', end);
     let output = '';
     child.stdout.on('data', (data) => {
       output += data;
     });
     child.stderr.resume();
     child.on('error', reject);
+    // What is left of it would hold its output open.
+    child.on('exit', () => {
+      clearTimeout(timer);
+      process.off('exit', end);
+      end();
+    });
     child.on('close', (code) => resolve({ code: code ?? 1, output }));
   });
+}
+
+function endGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // All of them have ended.
+  }
 }

@@ -22,7 +22,7 @@ import {
 } from './pool-access.ts';
 import { History } from './pool-history.ts';
 import { type Owner, PoolLedger } from './pool-ledger.ts';
-import { PoolTarget } from './pool-target.ts';
+import { HOST, keyOf, PoolTarget } from './pool-target.ts';
 import { PoolWorker } from './pool-worker.ts';
 import { freePort, listening, type RunningProcess } from './processes.ts';
 
@@ -51,7 +51,6 @@ const LISTENING_MS = 60_000;
 const READ_MS = 1_000;
 /** Checks in one file. */
 const FILE_SIZE = 500;
-const HOST = 'pool-target.test';
 
 /** Null where etcd cannot be had. */
 export async function startPool(options: PoolOptions): Promise<Pool | null> {
@@ -159,7 +158,8 @@ export class Pool implements AsyncDisposable {
       const owners = await this.#settledOwners().catch(() => null);
       if (owners !== null) return owners;
     }
-    throw new Error(`not every jobset is owned: ${this.workers.map(lastWordsOf).join('\n')}`);
+    const words = [await this.#standing(), ...this.workers.map(lastWordsOf)];
+    throw new Error(`not every jobset is owned: ${words.join('\n')}`);
   }
 
   ownerOf(owner: Owner): PoolWorker | undefined {
@@ -193,6 +193,20 @@ export class Pool implements AsyncDisposable {
       if (held === null) return null;
     }
     return owners;
+  }
+
+  /** For people: each jobset that is not held as the ledger says. */
+  async #standing(): Promise<string> {
+    const [owners, jobsets] = await Promise.all([this.ledger.owners(), this.ledger.jobsets()]);
+    const open = jobsets.flatMap((jobset) => {
+      const owner = owners.get(jobset);
+      if (owner === undefined) return `${jobset}: nobody's`;
+      const worker = this.ownerOf(owner);
+      if (worker === undefined) return `${jobset}: of ${owner.worker}, which does not run`;
+      const isHeld = worker.heldAt(jobset, owner.token) !== null;
+      return isHeld ? [] : `${jobset}: worker ${worker.number} does not hold token ${owner.token}`;
+    });
+    return open.join('\n');
   }
 
   async #worker(number: number): Promise<PoolWorker> {
@@ -252,7 +266,7 @@ const checkText = (number: number, intervalMs = 60_000): string => {
   // Six fields name the second: a tenth of all checks each.
   const cron = intervalMs === 60_000 ? '* * * * *' : `${number % 10}/10 * * * * *`;
   return [
-    `${HOST}/check?n=${number}:`,
+    `${keyOf(number)}:`,
     `  cron_schedule: "${cron}"`,
     '  scheme: http',
     '  response_json_values: [status]',
