@@ -75,6 +75,7 @@ export const claimRace = async (options: ClaimRaceOptions): Promise<ClaimRaceOut
   }
   for (const { registration } of claimants)
     await registration.lease.revoke().catch(() => undefined);
+  await withdraw(first, JOBSET);
   return { ...count, violations };
 };
 
@@ -91,6 +92,16 @@ export const publish = async (store: KeyValueStore, id: JobsetId): Promise<void>
     { condition: { key: 'nobody/leads', modRevision: 0 } },
   );
   if (!isPublished) throw new Error('not published');
+};
+
+const withdraw = async (store: KeyValueStore, id: JobsetId): Promise<void> => {
+  const keys = [KEYS.jobset(id), KEYS.owner(id), KEYS.checkpoint(id), KEYS.chunk(id, 0)];
+  await again(() =>
+    store.commit(
+      [],
+      keys.map((key) => ({ kind: 'delete', key }) as const),
+    ),
+  );
 };
 
 export const join = async (store: KeyValueStore, n: number): Promise<Claimant> => {

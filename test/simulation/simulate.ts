@@ -46,32 +46,48 @@ export const simulate = async (campaign: Campaign): Promise<Outcome> => {
     next += 1;
     return next - 1;
   };
-  const lane = () =>
-    inThread(take, campaign, (life) => {
-      sum.add(life);
-      campaign.onProgress?.(sum.outcome);
-    });
+  const onLife = (life: Life) => {
+    sum.add(life);
+    campaign.onProgress?.(sum.outcome);
+  };
+  const lane = async () => {
+    while (await inThread(take, campaign, onLife));
+  };
   await Promise.all(Array.from({ length: Math.min(threads, schedules) }, lane));
   return sum.outcome;
 };
 
-/** Resolves when there are no more seeds. */
+/**
+ * A process that is killed in a world never ends what it waits for, and node keeps every composed signal
+ * that somebody still listens to: each life leaves some megabytes in its thread.
+ */
+const MINUTES_A_THREAD = 2_000;
+
+/** Resolves when the thread is used up, with whether there may be more seeds. */
 const inThread = (
   take: () => number | null,
   { minutes, kinds, signal }: Campaign,
   onLife: (life: Life) => void,
-): Promise<void> =>
+): Promise<boolean> =>
   new Promise((resolve, reject) => {
+    let leftMinutes = MINUTES_A_THREAD;
     const worker = new Worker(new URL('./shard.ts', import.meta.url), {
       resourceLimits: { maxYoungGenerationSizeMb: 32 },
     });
+    const end = (mayGoOn: boolean) => {
+      signal?.removeEventListener('abort', abort);
+      worker.terminate().then(() => resolve(mayGoOn), reject);
+    };
+    const abort = () => end(false);
     const send = () => {
+      if (leftMinutes <= 0) return end(true);
       const seed = take();
-      if (seed === null) return void worker.terminate().then(() => resolve(), reject);
+      if (seed === null) return end(false);
+      leftMinutes -= minutes;
       const options: LifeOptions = { seed, minutes, ...(kinds ? { kinds } : {}) };
       worker.postMessage(options);
     };
-    signal?.addEventListener('abort', () => worker.terminate().then(() => resolve(), reject));
+    signal?.addEventListener('abort', abort);
     worker.on('error', reject);
     worker.on('message', (life: Life) => {
       onLife(life);
