@@ -13,7 +13,7 @@ import {
   decodeWorker,
 } from '../../src/shared/coordination/records.ts';
 import type { CheckDefinition, JobsetId, WorkerId } from '../../src/shared/domain/check.ts';
-import type { Progress, WorkerRecord } from '../../src/shared/domain/jobset.ts';
+import type { Jobset, Progress, WorkerRecord } from '../../src/shared/domain/jobset.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { systemRandom } from '../../src/shared/runtime/random.ts';
 
@@ -73,9 +73,18 @@ export class PoolLedger implements AsyncDisposable {
   }
 
   async jobsets(): Promise<readonly JobsetId[]> {
+    return (await this.#readableJobsets()).map(({ id }) => id);
+  }
+
+  /** How many jobs have a place. */
+  async jobs(): Promise<number> {
+    return (await this.#readableJobsets()).reduce((sum, { jobs }) => sum + jobs.length, 0);
+  }
+
+  async #readableJobsets(): Promise<readonly Jobset[]> {
     return (await this.#list(this.keys.jobsets))
-      .map((entry) => readable(() => decodeJobset(this.keys.jobsetOf(entry.key), entry).id))
-      .filter((id) => id !== null);
+      .map((entry) => readable(() => decodeJobset(this.keys.jobsetOf(entry.key), entry)))
+      .filter((jobset) => jobset !== null);
   }
 
   async workers(): Promise<readonly WorkerRecord[]> {

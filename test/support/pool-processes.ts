@@ -130,6 +130,7 @@ export class Pool implements AsyncDisposable {
     await Promise.all(this.workers.map((worker) => worker.start()));
     for (let number = 0; number < admins; number++) this.admins.push(await this.#startAdmin());
     if (jobsets !== undefined) await ledger.publish(definitionsOf(options.checks), jobsets);
+    await this.#published();
     await this.settled();
   }
 
@@ -193,6 +194,15 @@ export class Pool implements AsyncDisposable {
       if (held === null) return null;
     }
     return owners;
+  }
+
+  /** The jobsets come one after the other: the first ones may be owned before the last ones are there. */
+  async #published(): Promise<void> {
+    const { options, ledger } = this.#parts;
+    const isPublished = async () => (await ledger.jobs()) >= options.checks;
+    for (const deadline = Date.now() + SETTLED_MS; Date.now() < deadline; await sleep(LOOK_MS))
+      if (await isPublished().catch(() => false)) return;
+    throw new Error('not every check is published');
   }
 
   /** For people: each jobset that is not held as the ledger says. */
