@@ -135,10 +135,7 @@ export class Runner {
   /** Nothing can be proven any more: what must not run twice ends now, within the margin of the fence. */
   fence(): void {
     for (const run of this.#bySlot) {
-      if (!run?.abort || !this.#isFenced(run)) continue;
-      run.abort();
-      this.#forget(run, 'fenced');
-      this.#startNext(run);
+      if (run?.abort && this.#isFenced(run)) this.#endFenced(run, run.abort);
     }
   }
 
@@ -205,10 +202,22 @@ export class Runner {
       return false;
     }
     table.phase[run.slot] = RUNNING;
-    run.abort = plan.probe.start(table.key[run.slot] as string, plan.prepared, (observation) =>
-      this.#finish(run, observation),
-    );
+    const done = (observation: Observation) => this.#finish(run, observation);
+    const onSend = this.#isFenced(run) ? () => this.#beforeSending(run) : undefined;
+    const key = table.key[run.slot] as string;
+    run.abort = plan.probe.start(key, plan.prepared, done, onSend);
     return true;
+  }
+
+  /** A process that wakes up hears of its connections before its timers, and so before the fence. */
+  #beforeSending(run: Run): void {
+    if (run.abort && !this.#isProven(run)) this.#endFenced(run, run.abort);
+  }
+
+  #endFenced(run: Run, abort: Abort): void {
+    abort();
+    this.#forget(run, 'fenced');
+    this.#startNext(run);
   }
 
   #finish(run: Run, observation: Observation): void {

@@ -8,6 +8,8 @@ import { anAnswer } from './builders.ts';
 
 export interface Script {
   readonly afterMs: number;
+  /** When the request leaves, where that matters. */
+  readonly sentAfterMs?: number;
   readonly observation: Observation;
 }
 
@@ -32,11 +34,17 @@ export class ScriptedProbe implements Probe {
     return null;
   }
 
-  start(key: string, _prepared: unknown, done: (observation: Observation) => void): Abort {
+  start(
+    key: string,
+    _prepared: unknown,
+    done: (observation: Observation) => void,
+    onSend?: () => void,
+  ): Abort {
     this.starts.push({ key, at: this.#clock.now() });
     this.inFlight++;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
-    const { afterMs, observation } = this.script(key);
+    const { afterMs, sentAfterMs, observation } = this.script(key);
+    if (sentAfterMs !== undefined) this.#clock.after(sentAfterMs, () => onSend?.());
     const timer = this.#clock.after(afterMs, () => {
       this.inFlight--;
       done(observation);

@@ -78,8 +78,8 @@ export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
       target: request.url === undefined ? null : targetOf(request.url, connectTo),
       ...prepareHeaders(request),
     }),
-    start: (key, prepared, done) => {
-      const run = new Run(context, prepared, targetFor(key, prepared), done);
+    start: (key, prepared, done, onSend) => {
+      const run = new Run(context, prepared, targetFor(key, prepared), { done, onSend });
       run.start();
       return () => run.abort();
     },

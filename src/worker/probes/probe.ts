@@ -23,9 +23,15 @@ export interface Probe<Request = HttpRequest, Prepared = unknown> {
   prepare(request: Request): Prepared;
   /**
    * Starts one run against the check's key. Callback style, because a promise and an AbortController
-   * a run would cost more CPU than the rest of the pipeline together.
+   * a run would cost more CPU than the rest of the pipeline together. `onSend` is called just before each
+   * request leaves; when the run is aborted in it, nothing leaves.
    */
-  start(key: string, prepared: Prepared, done: (observation: Observation) => void): Abort;
+  start(
+    key: string,
+    prepared: Prepared,
+    done: (observation: Observation) => void,
+    onSend?: () => void,
+  ): Abort;
   /** What the check connects to; null where it cannot be carried out. */
   endpointOf(key: string, prepared: Prepared): Endpoint | null;
   close(): Promise<void>;

@@ -46,6 +46,19 @@ describe('a worker that cannot prove what it owns', () => {
     expectConserved();
   });
 
+  it('sends nothing that acts once its connection stands, before any timer has told it', async () => {
+    const observation = anAnswer();
+    worker.probe.script = () => ({ afterMs: 5 * SECOND, sentAfterMs: 2 * SECOND, observation });
+    await worker.clock.advance(11 * SECOND);
+    worker.authority.attached = false;
+    await worker.clock.advance(2 * SECOND);
+    expect(worker.probe.inFlight).toBe(1);
+    expect(worker.tally.skipped.fenced).toBe(1);
+    await worker.clock.advance(5 * SECOND);
+    expect(checksOf()).toEqual(['look/']);
+    expectConserved();
+  });
+
   it('says nothing of a run that acts and that ended without proof', async () => {
     worker.probe.script = () => ({ afterMs: 5 * SECOND, observation: anAnswer() });
     await worker.clock.advance(11 * SECOND);
