@@ -67,6 +67,8 @@ async function start({ session, output, lifecycle }: Run): Promise<void> {
   onReaderGone(process.stdout, () => lifecycle.stop());
   // Whose parent is gone has nobody to start it again, and a new parent starts others.
   process.on('disconnect', () => lifecycle.stop());
+  // Listening alone would keep alive a process that could not start.
+  process.channel?.unref();
   lifecycle.onReload(() => log.info('SIGHUP: a worker has no folder; its admin publishes one'));
   const pool = poolOf(settings, 'worker');
   const listener = await listenerOf(session);
