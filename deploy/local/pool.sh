@@ -361,10 +361,10 @@ stop() {
   if script_runs; then
     kill "$(pid_of pool.sh)"
     for ((step = 0; step < 400; step++)); do
-      script_runs || return 0
+      script_runs || break
       sleep 0.1
     done
-    fail "process $(pid_of pool.sh) does not end"
+    script_runs && fail "process $(pid_of pool.sh) does not end"
   fi
   stop_all
   say "Nothing runs in $home."

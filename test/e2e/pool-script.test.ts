@@ -141,10 +141,20 @@ describe('deploy/local/pool.sh', () => {
 });
 
 /** Name of the worker that holds what there is, by the ports that the script gives out. */
+/** A worker says how many it owns with its next heartbeat. */
 async function ownerIn(ports: number): Promise<string> {
   const at = ['--json', '--address', `127.0.0.1:${ports + 9}`];
-  const { stdout } = await watcher(['workers', ...at]);
-  const { workers } = JSON.parse(stdout) as { workers: { listen: string; owned: number }[] };
-  const owner = workers.find(({ owned }) => owned > 0);
-  return `worker-${Number(owner?.listen.split(':')[1]) - ports - 10}`;
+  const listens = async (): Promise<string | undefined> => {
+    const { stdout } = await watcher(['workers', ...at]);
+    const { workers } = JSON.parse(stdout) as { workers: { listen: string; owned: number }[] };
+    return workers.find(({ owned }) => owned > 0)?.listen;
+  };
+  let listen: string | undefined;
+  await expect
+    .poll(async () => {
+      listen = await listens();
+      return listen;
+    }, PATIENTLY)
+    .toBeDefined();
+  return `worker-${Number(listen?.split(':')[1]) - ports - 10}`;
 }
