@@ -19,7 +19,7 @@ export const countOf = (diagnostics: Catalogue['diagnostics']) => {
   return { errors: count('error'), warnings: count('warning'), infos: count('info') };
 };
 
-const exposeCatalogue = (meter: Meter, catalogue: () => Catalogue): void => {
+export const exposeCatalogue = (meter: Meter, catalogue: () => Catalogue): void => {
   meter.observe('watcher.config.files', () => catalogue().files);
   meter.observe('watcher.config.diagnostics', () => {
     const { errors, warnings, infos } = countOf(catalogue().diagnostics);
@@ -39,7 +39,7 @@ const exposeCatalogue = (meter: Meter, catalogue: () => Catalogue): void => {
 const unaccounted = ({ produced, delivered, pending, dropped }: SinkView): number =>
   produced - delivered - pending - Object.values(dropped).reduce((sum, count) => sum + count, 0);
 
-const exposeFlow = (meter: Meter, flow: ResultFlow): void => {
+export const exposeFlow = (meter: Meter, flow: ResultFlow): void => {
   const each = (read: (view: SinkView) => number) => () =>
     flow.views.map((view) => ({ labels: { sink: view.sink }, value: read(view) }));
   meter.observe(
@@ -99,7 +99,7 @@ const worstChecks = (status: StatusSource): readonly CheckView[] => {
   return views;
 };
 
-const exposeChecks = (meter: Meter, status: StatusSource, clock: Clock): void => {
+export const exposeChecks = (meter: Meter, status: StatusSource, clock: Clock): void => {
   const each = (read: (view: CheckView) => number) => () =>
     worstChecks(status).map((view) => ({ labels: { check: view.check }, value: read(view) }));
   meter.observe('watcher.check.success', () =>
@@ -116,17 +116,4 @@ const exposeChecks = (meter: Meter, status: StatusSource, clock: Clock): void =>
     'watcher.check.last_tick_age',
     each(({ lastTick }) => clock.now() - (lastTick ?? clock.now())),
   );
-};
-
-export interface Exposed {
-  readonly clock: Clock;
-  readonly flow: ResultFlow;
-  readonly status: StatusSource;
-  readonly catalogue: () => Catalogue;
-}
-
-export const expose = (meter: Meter, { clock, flow, status, catalogue }: Exposed): void => {
-  exposeCatalogue(meter, catalogue);
-  exposeFlow(meter, flow);
-  exposeChecks(meter, status, clock);
 };

@@ -31,6 +31,8 @@ export interface RouterParts extends OutletOptions {
   readonly worker: string;
   readonly sinks: readonly SinkSettings[];
   readonly stateFolder: string | null;
+  /** How long what is undelivered is still sent on the way out. */
+  readonly finishMs: number;
   /** Takes secrets out of what sinks have answered. */
   readonly redact: (text: string) => string;
 }

@@ -1,21 +1,22 @@
 /**
- * The admin role: campaign → lead → resign. While it leads it publishes what it is offered. Workers
- * claim and run without it, so all that an admin's death stops is change.
+ * The admin role: campaign → lead → resign. While it leads it publishes what it is offered and keeps the
+ * ledger whole. Workers claim and run without it, so all that an admin's death stops is change.
  */
 
-import { backoffMs, isUnavailable } from '../shared/coordination/backoff.ts';
+import { backoffMs, isAway } from '../shared/coordination/backoff.ts';
 import type { Election, Term } from '../shared/coordination/election.ts';
 import { pause } from '../shared/coordination/heartbeat.ts';
 import type { Catalogue } from '../shared/domain/catalogue.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Random } from '../shared/runtime/random.ts';
+import type { Audit } from './audit.ts';
 import type { Publisher, PublishReport } from './publisher.ts';
-import { HOLD_MS } from './vanish-rule.ts';
 
 export interface AdminOptions {
   readonly election: Election;
   readonly publisher: Publisher;
+  readonly audit: Pick<Audit, 'run'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -27,6 +28,10 @@ export interface AdminStatus {
   readonly published: PublishReport | null;
   /** How many vanished checks wait for a confirmation. */
   readonly held: number;
+  /** How long a folder that differs from the published one still waits for it; null: it does not. */
+  readonly waitingMs: number | null;
+  /** Why the ledger does not have all that was offered; null: it has, or has yet to be given it. */
+  readonly failing: string | null;
 }
 
 export class Admin {
@@ -39,6 +44,9 @@ export class Admin {
   #confirmed = false;
   #leading = false;
   #published: PublishReport | null = null;
+  #error: string | null = null;
+  /** What was last said of a folder that waits and of records that cannot be read. */
+  #said = '';
   #wake: () => void = () => {};
   /** Whoever waits for the ledger to have what was offered. */
   readonly #waiting = new Set<() => void>();
@@ -48,8 +56,14 @@ export class Admin {
   }
 
   get status(): AdminStatus {
-    const held = this.#options.publisher.held?.vanished.size ?? 0;
-    return { leading: this.#leading, published: this.#published, held };
+    const { held, waitingMs } = this.#options.publisher;
+    return {
+      leading: this.#leading,
+      published: this.#published,
+      held: held?.vanished.size ?? 0,
+      waitingMs: this.#leading ? waitingMs : null,
+      failing: this.#error ?? leftOut(this.#published),
+    };
   }
 
   start(): void {
@@ -63,7 +77,7 @@ export class Admin {
     this.#publishSoon();
   }
 
-  /** Takes away what the vanish rule holds. */
+  /** Takes away what the vanish rule holds, and publishes what the takeover rule holds. */
   confirm(): void {
     this.#confirmed = true;
     this.#publishSoon();
@@ -93,6 +107,7 @@ export class Admin {
   async #lead(term: Term, signal: AbortSignal): Promise<void> {
     this.#leading = true;
     this.#stale = true;
+    const audited = this.#options.audit.run(term, signal, () => this.#publishSoon());
     let failures = 0;
     while (!signal.aborted) {
       const done = await this.#publish(term);
@@ -103,6 +118,7 @@ export class Admin {
     }
     this.#leading = false;
     this.#tellWaiting();
+    await audited;
   }
 
   #tellWaiting(): void {
@@ -119,20 +135,40 @@ export class Admin {
     this.#confirmed = false;
     try {
       const report = await publisher.publish(this.#catalogue, term, confirmed);
-      this.#published = report;
-      log.info('published', { ...report });
-      if (report.conflicts === 0) return true;
+      this.#error = null;
+      if (report !== null) this.#published = report;
+      this.#tell(report);
+      if (report === null || report.conflicts === 0) return true;
+      this.#confirmed ||= confirmed;
     } catch (error) {
       log.warn('publish failed', { err: error });
+      this.#error = error instanceof Error ? error.message : String(error);
       this.#confirmed ||= confirmed;
       // What cannot be read now cannot be read in a second either: the folder's next change tries.
-      if (!isUnavailable(error)) return true;
+      if (!isAway(error)) return true;
     }
     this.#stale = true;
     return false;
   }
 
-  /** A held disappearance is looked at again when its time is up. */
+  /** The audit has it published again every few minutes: what has not changed is not said again. */
+  #tell(report: PublishReport | null): void {
+    const { log, publisher } = this.#options;
+    if (report && report.written + report.deleted > 0) log.info('published', { ...report });
+    const said = JSON.stringify(report?.unreadable ?? 'waits');
+    if (said === this.#said) return;
+    this.#said = said;
+    if (report === null) {
+      const leftMs = publisher.waitingMs;
+      log.warn('the folder is not the published one, which stays for now', { leftMs });
+    } else if (report.unreadable.length > 0) {
+      log.warn('jobsets that cannot be read; their checks stand elsewhere now', {
+        keys: report.unreadable,
+      });
+    }
+  }
+
+  /** What waits is looked at again when its time is up. */
   #untilStale(signal: AbortSignal): Promise<void> {
     const { publisher, clock } = this.#options;
     if (this.#hasWork || signal.aborted) return Promise.resolve();
@@ -142,10 +178,16 @@ export class Admin {
         signal.removeEventListener('abort', wake);
         resolve();
       };
-      const leftMs = (publisher.held?.since ?? 0) + HOLD_MS - clock.monotonicMs();
-      const timer = publisher.held ? clock.after(leftMs, () => this.#publishSoon()) : null;
+      const leftMs = publisher.dueInMs;
+      const timer = leftMs === null ? null : clock.after(leftMs, () => this.#publishSoon());
       signal.addEventListener('abort', wake);
       this.#wake = wake;
     });
   }
 }
+
+const leftOut = (report: PublishReport | null): string | null => {
+  const [first] = report?.refused ?? [];
+  if (report === null || first === undefined) return null;
+  return `${report.refused.length} jobsets could not be written: ${first.why}`;
+};

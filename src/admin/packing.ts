@@ -1,20 +1,20 @@
 /**
  * Checks → jobsets, stable under change: a check stays where it is, so that adding one to thousands
- * touches one jobset, and no worker hands anything over because a file has changed.
+ * touches one jobset, and no worker hands anything over because a file has changed. A jobset is of one
+ * zone, as a worker is.
  */
 
 import type { CheckId, JobsetId } from '../shared/domain/check.ts';
+import type { Jobset } from '../shared/domain/jobset.ts';
 
-export interface Packed {
-  readonly id: JobsetId;
-  readonly jobs: readonly CheckId[];
-}
+export type Zone = Jobset['zone'];
+export type Packed = Pick<Jobset, 'id' | 'zone' | 'jobs'>;
 
 export interface PackingChange {
   /** Jobs to take away, by the jobset in which they stand. */
   readonly gone: ReadonlyMap<JobsetId, ReadonlySet<CheckId>>;
   /** Jobs that stand nowhere yet. */
-  readonly fresh: Iterable<CheckId>;
+  readonly fresh: ReadonlyMap<CheckId, Zone>;
 }
 
 export interface PackingOptions {
@@ -30,25 +30,35 @@ export interface PackingOptions {
 export const pack = (
   current: readonly Packed[],
   { gone, fresh }: PackingChange,
-  { size, newId }: PackingOptions,
+  options: PackingOptions,
 ): Packed[] => {
   const byId = new Map(current.map((jobset) => [jobset.id, without(jobset, gone.get(jobset.id))]));
-  let open: Packed[] | null = null;
-  let host: { readonly id: JobsetId; readonly jobs: CheckId[] } | null = null;
-  for (const job of fresh) {
-    if (host === null || host.jobs.length >= size) {
-      open ??= mostRoomFirst([...byId.values()], size);
-      const { id, jobs } = open.pop() ?? { id: newId(), jobs: [] };
-      host = { id, jobs: [...jobs] };
-      byId.set(id, host);
-    }
-    host.jobs.push(job);
+  for (const [zone, jobs] of Map.groupBy(fresh.keys(), (job) => fresh.get(job) ?? null)) {
+    const ofZone = [...byId.values()].filter((jobset) => jobset.zone === zone);
+    for (const jobset of filled(ofZone, { jobs, zone }, options)) byId.set(jobset.id, jobset);
   }
   return [...byId.values()];
 };
 
+/** Jobsets that took some of the jobs. */
+const filled = (
+  current: readonly Packed[],
+  { jobs, zone }: Omit<Packed, 'id'>,
+  { size, newId }: PackingOptions,
+): Packed[] => {
+  const open = mostRoomFirst(current, size);
+  const hosts: Packed[] = [];
+  for (let next = 0; next < jobs.length; ) {
+    const host = open.pop() ?? { id: newId(), zone, jobs: [] };
+    const taken = jobs.slice(next, next + size - host.jobs.length);
+    hosts.push({ id: host.id, zone, jobs: [...host.jobs, ...taken] });
+    next += taken.length;
+  }
+  return hosts;
+};
+
 const without = (jobset: Packed, gone: ReadonlySet<CheckId> | undefined): Packed =>
-  gone === undefined ? jobset : { id: jobset.id, jobs: jobset.jobs.filter((id) => !gone.has(id)) };
+  gone === undefined ? jobset : { ...jobset, jobs: jobset.jobs.filter((id) => !gone.has(id)) };
 
 /** From the end on: the one with the most room comes last, so that few jobsets take many jobs. */
 const mostRoomFirst = (jobsets: readonly Packed[], size: number): Packed[] =>

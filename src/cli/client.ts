@@ -4,10 +4,17 @@ import { type IncomingMessage, request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { json } from 'node:stream/consumers';
 import { WatcherError } from '../shared/domain/errors.ts';
-import { isLoopback } from '../shared/http/listen.ts';
+import { isLoopback } from '../shared/rules/loopback.ts';
 
 /** An answer that takes longer comes from something that is not well, or not watcher. */
 const ANSWER_MS = 5000;
+
+export interface Call {
+  /** GET when absent. */
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** The body: what a check file holds. */
+  readonly yaml?: Uint8Array;
+}
 
 export interface Answer {
   readonly status: number;
@@ -19,11 +26,11 @@ export interface Answer {
  * `path` is relative to the address. Throws WCH_USAGE for an address that is none or not safe, and
  * WCH_NOT_REACHABLE when nobody answers, or something that is not watcher.
  */
-export async function ask(address: string, path: string, method = 'GET'): Promise<Answer> {
+export async function ask(address: string, path: string, call: Call = {}): Promise<Answer> {
   const url = urlOf(address, path);
   const headers = headersFor(url);
   try {
-    const response = await send(url, { method, headers });
+    const response = await send(url, call, headers);
     return { status: response.statusCode ?? 0, body: await json(response) };
   } catch (cause) {
     const message = `no watcher answers at ${url.origin}; is it running, and is --address right?`;
@@ -32,12 +39,17 @@ export async function ask(address: string, path: string, method = 'GET'): Promis
 }
 
 /** The body of a 200; any other answer is thrown with the message that came with it. */
-export async function read<T>(address: string, path: string, method = 'GET'): Promise<T> {
-  const { status, body } = await ask(address, path, method);
-  if (status === 200) return body as T;
-  const { message = `HTTP ${status}` } = (body ?? {}) as { readonly message?: string };
-  throw new WatcherError(status >= 500 ? 'WCH_NOT_REACHABLE' : 'WCH_USAGE', message);
+export async function read<T>(address: string, path: string, call: Call = {}): Promise<T> {
+  const answer = await ask(address, path, call);
+  if (answer.status === 200) return answer.body as T;
+  throw refusalOf(answer);
 }
+
+/** What an answer that is none says. */
+export const refusalOf = ({ status, body }: Answer): WatcherError => {
+  const { message = `HTTP ${status}` } = (body ?? {}) as { readonly message?: string };
+  return new WatcherError(status >= 500 ? 'WCH_NOT_REACHABLE' : 'WCH_USAGE', message);
+};
 
 const urlOf = (address: string, path: string): URL => {
   const base = /^https?:\/\//.test(address) ? address : `http://${address}`;
@@ -56,14 +68,15 @@ const headersFor = (url: URL): Readonly<Record<string, string>> => {
   throw new WatcherError('WCH_USAGE', message);
 };
 
-interface Call {
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-const send = (url: URL, { method, headers }: Call): Promise<IncomingMessage> =>
+const send = (
+  url: URL,
+  { method = 'GET', yaml }: Call,
+  headers: Readonly<Record<string, string>>,
+): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(ANSWER_MS);
     const start = url.protocol === 'https:' ? requestTls : request;
-    start(url, { method, headers, signal }, resolve).on('error', reject).end();
+    const type = yaml === undefined ? {} : { 'content-type': 'application/yaml' };
+    const options = { method, headers: { ...headers, ...type }, signal };
+    start(url, options, resolve).on('error', reject).end(yaml);
   });

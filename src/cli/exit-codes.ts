@@ -15,7 +15,11 @@ export const EXIT = {
   defect: 70,
 } as const;
 
-const UNREACHABLE: readonly ErrorCode[] = ['WCH_STORE_UNAVAILABLE', 'WCH_NOT_REACHABLE'];
+const UNREACHABLE: readonly ErrorCode[] = [
+  'WCH_STORE_UNAVAILABLE',
+  'WCH_STORE_FULL',
+  'WCH_NOT_REACHABLE',
+];
 
 export const exitCodeOf = (error: unknown): number => {
   if (!(error instanceof WatcherError)) return EXIT.defect;

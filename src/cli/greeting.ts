@@ -24,6 +24,23 @@ export const greeting = ({ version, catalogue, url, dir, isDemo }: Greeting): st
   return `${lines.join('\n')}\n\n`;
 };
 
+export const workerGreeting = ({ version, url }: Pick<Greeting, 'version' | 'url'>): string =>
+  `watcher ${version} works for its pool and answers at ${url}\n\n`;
+
+export const adminGreeting = ({
+  version,
+  catalogue,
+  url,
+  dir,
+}: Omit<Greeting, 'isDemo'>): string => {
+  const checks = plural(catalogue.definitions.length, 'check');
+  const lines = [
+    `watcher ${version} has ${checks} for its pool and answers at ${url}`,
+    problemsLine(catalogue, dir),
+  ];
+  return `${lines.filter((line) => line !== null).join('\n')}\n\n`;
+};
+
 /** Null where nothing is wrong; advice is no problem. */
 export const problemsLine = ({ diagnostics }: Catalogue, dir: string): string | null => {
   const errors = diagnostics.filter(({ severity }) => severity === 'error');

@@ -54,4 +54,6 @@ const report = (error: unknown): number => {
 };
 
 const withCause = ({ message, cause }: Error): string =>
-  cause instanceof Error ? `${message} (${cause.message})` : message;
+  cause instanceof Error && !message.includes(cause.message)
+    ? `${message} (${cause.message})`
+    : message;

@@ -5,6 +5,7 @@ import type { SettingTexts } from '../shared/config/settings-table.ts';
 import type { Catalogue } from '../shared/domain/catalogue.ts';
 import { WatcherError } from '../shared/domain/errors.ts';
 import type { Result } from '../shared/domain/result.ts';
+import { systemClock } from '../shared/runtime/clock.ts';
 import { jsonLine } from '../shared/sinks/json/json-line.ts';
 import type { Sink } from '../shared/sinks/sink.ts';
 import { resultColumns, worstFirst } from './check-columns.ts';
@@ -12,7 +13,7 @@ import { EXIT, statusExitCode } from './exit-codes.ts';
 import { problemsLine } from './greeting.ts';
 import { type RunFlags, targetsOf } from './run-options.ts';
 import { appOptions, openSession } from './session.ts';
-import { refuseUnknown } from './sources.ts';
+import { refuseUnknown, sourceOf } from './sources.ts';
 import { renderTable } from './table.ts';
 
 export interface Once {
@@ -29,7 +30,8 @@ export async function onceSession({ args, flags, defaults }: Once): Promise<numb
     if (flags.json) stdout.write(jsonLine(result));
   });
   const session = await openSession({ flags, defaults, stderr });
-  const options = appOptions({ session, targets, sink: firsts, posts: false });
+  const source = sourceOf(session.settings.config, targets, systemClock);
+  const options = appOptions({ session, source, sink: firsts, finishMs: null });
   await using app = await startApp({ ...options, listen: null, runAtStart: true });
   refuseUnknown(app.catalogue, targets);
   const errors = errorsOf(app.catalogue);

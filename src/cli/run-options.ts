@@ -1,4 +1,4 @@
-/** The flags that `run` and `once` share: most are settings, read from the one table of them. */
+/** The flags of `run`, `once`, `worker` and `admin`: most are settings, read from the one table. */
 
 import { type Command, Option } from 'commander';
 import {
@@ -17,6 +17,12 @@ export interface RunFlags {
   readonly [attribute: string]: unknown;
 }
 
+/** Of `worker` alone. */
+export interface WorkerFlags extends RunFlags {
+  readonly table: boolean;
+  readonly processes?: string;
+}
+
 /** Of `run` alone. */
 export interface RunCommandFlags extends RunFlags {
   readonly table: boolean;
@@ -29,21 +35,45 @@ export const RUN_DEFAULTS: SettingTexts = { state: './.watcher' };
 
 const SHARED: readonly SettingName[] = ['config', 'concurrency', 'dns', 'connect_to', 'log_level'];
 
-interface RunOptions {
-  readonly more?: readonly SettingName[];
-  /** Where the command has other defaults than the table of settings. */
-  readonly defaults?: SettingTexts;
-}
+/** Of every process that others can ask. */
+export const LISTENER_SETTINGS: readonly SettingName[] = [
+  'listen',
+  'listen_tls.cert',
+  'listen_tls.key',
+];
 
-export const addRunOptions = (
+/** Of every process of a pool. */
+export const POOL_SETTINGS: readonly SettingName[] = [
+  'etcd',
+  'etcd_tls.ca',
+  'etcd_tls.cert',
+  'etcd_tls.key',
+  'etcd_auth.username',
+  'etcd_prefix',
+  'pool_key',
+  'timing.ttl',
+  'timing.heartbeat',
+  'timing.margin',
+  'timing.call',
+  'timing.rank_step',
+];
+
+/** `defaults`: where the command has others than the table of settings. */
+export const addSettings = (
   command: Command,
-  { more = [], defaults = {} }: RunOptions = {},
+  names: readonly SettingName[],
+  defaults: SettingTexts = {},
 ): Command => {
   command.option('--settings <file>', 'settings (default: watcher.yml, where there is one)');
-  for (const name of [...SHARED, ...more])
+  for (const name of names)
     command.addOption(optionOf(name, defaults[name] ?? SETTINGS[name].default));
   return command;
 };
+
+export const addRunOptions = (
+  command: Command,
+  { more = [], defaults }: { more?: readonly SettingName[]; defaults?: SettingTexts } = {},
+): Command => addSettings(command, [...SHARED, ...more], defaults);
 
 /** Without commander's defaults: what a flag does not say, the environment or the file may. */
 const optionOf = (name: SettingName, value: unknown): Option => {

@@ -3,9 +3,8 @@
  * place through which log lines go, because on a terminal both share the screen.
  */
 
-import type { App } from '../app.ts';
 import type { Result } from '../shared/domain/result.ts';
-import type { SinkView } from '../shared/domain/status.ts';
+import type { SinkView, StatusSource } from '../shared/domain/status.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { LogOptions } from '../shared/runtime/log.ts';
 import { JsonLines } from '../shared/sinks/json/json-lines.ts';
@@ -41,11 +40,11 @@ export class RunOutput implements Sink {
     return { isTTY: stderr.isTTY, write };
   }
 
-  /** Begins to show the app's checks. */
-  show({ status }: App): void {
+  /** Begins to show these checks. */
+  show(source: StatusSource): void {
     const { clock, stdout } = this.#options;
     if (this.#lines !== null) return;
-    this.#table = new LiveTable({ source: status, clock, terminal: stdout });
+    this.#table = new LiveTable({ source, clock, terminal: stdout });
   }
 
   get views(): readonly SinkView[] {

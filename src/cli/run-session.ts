@@ -3,22 +3,21 @@
  * which all of it stops.
  */
 
-import { type App, startApp } from '../app.ts';
+import { startApp } from '../app.ts';
 import { durationMs } from '../shared/config/fields.ts';
 import { WatcherError } from '../shared/domain/errors.ts';
 import { systemClock } from '../shared/runtime/clock.ts';
-import { Lifecycle, onReaderGone } from '../shared/runtime/lifecycle.ts';
-import type { Log } from '../shared/runtime/log.ts';
+import { type Lifecycle, onReaderGone } from '../shared/runtime/lifecycle.ts';
 import { DEMO_DIR, startDemo } from './demo.ts';
 import { greeting } from './greeting.ts';
 import { listenerOf } from './listener.ts';
 import { RUN_DEFAULTS, type RunCommandFlags, type Targets, targetsOf } from './run-options.ts';
 import { RunOutput } from './run-output.ts';
-import { appOptions, openSession, type Session } from './session.ts';
-import { refuseUnknown } from './sources.ts';
+import { appOptions, FINISH_MS, live, openSession, reloadOn, type Session } from './session.ts';
+import { refuseUnknown, sourceOf } from './sources.ts';
 
-/** Beyond the drain of the runs: claims are handed back, results delivered, which may take 10 s. */
-const STOP_MS = 13_000;
+/** Beyond the drain of the runs: claims are handed back, results delivered. */
+const STOP_MS = FINISH_MS + 3_000;
 
 interface Run {
   readonly flags: RunCommandFlags;
@@ -30,61 +29,46 @@ interface Run {
 
 /** The exit code, once everything has stopped. */
 export async function runSession(args: readonly string[], flags: RunCommandFlags): Promise<number> {
-  const { stdout, stderr } = process;
-  const table = flags.table && !flags.json;
-  const output = new RunOutput({ clock: systemClock, stdout, stderr, table });
+  const output = new RunOutput({
+    clock: systemClock,
+    ...process,
+    table: flags.table && !flags.json,
+  });
   const targets = targetsOf(args);
   const defaults = { ...RUN_DEFAULTS, ...(isDemo(flags, targets) ? { config: DEMO_DIR } : {}) };
   const session = await openSession({ flags, defaults, stderr: output.stderr });
-  const drainMs = session.settings.drainMs + STOP_MS;
-  const lifecycle = new Lifecycle({
-    clock: systemClock,
+  return live({
     log: session.log,
-    drainMs,
-    signals: process,
+    stopMs: session.settings.drainMs + STOP_MS,
+    start: (lifecycle) => start({ flags, targets, session, output, lifecycle }),
   });
-  onReaderGone(stdout, () => lifecycle.stop());
-  try {
-    await start({ flags, targets, session, output, lifecycle });
-  } catch (error) {
-    lifecycle.stop();
-    await lifecycle.ended;
-    throw error;
-  }
-  return lifecycle.ended;
 }
 
 const isDemo = ({ demo }: RunCommandFlags, { urls, keys }: Targets): boolean =>
   demo === true && urls.length + keys.length === 0;
 
 async function start({ flags, targets, session, output, lifecycle }: Run): Promise<void> {
+  onReaderGone(process.stdout, () => lifecycle.stop());
   const time = flags.for === undefined ? null : timeOf(flags.for);
   const listener = await listenerOf(session);
   const demo = isDemo(flags, targets) ? await startDemo(listener.listen, systemClock) : null;
   if (demo !== null) lifecycle.onStop('the demo service', () => demo[Symbol.asyncDispose]());
-  const options = appOptions({ session, targets, sink: output, posts: true });
+  const source = sourceOf(session.settings.config, targets, systemClock);
+  const options = appOptions({ session, source, sink: output, finishMs: FINISH_MS });
   const connectTo = [...(demo?.connectTo ?? []), ...options.connectTo];
   const listen = demo?.listen ?? listener.listen;
   const app = await startApp({ ...options, ...listener, listen, connectTo });
   lifecycle.onStop('the app', () => app[Symbol.asyncDispose]());
   refuseUnknown(app.catalogue, targets);
-  lifecycle.onReload(() => void reload(app, session.log));
+  lifecycle.onReload(() => void reloadOn(app, session.log));
   const { version } = options;
   const dir = session.settings.config;
   const { catalogue, url } = app;
   process.stderr.write(greeting({ version, catalogue, url, dir, isDemo: demo !== null }));
-  output.show(app);
+  output.show(app.status);
   lifecycle.onStop('the table', () => output.freeze());
   if (time !== null) systemClock.after(time, () => lifecycle.stop());
 }
-
-const reload = async (app: App, log: Log): Promise<void> => {
-  try {
-    log.info('SIGHUP: folder read again', { ...(await app.reload(false)) });
-  } catch (err) {
-    log.error('SIGHUP: the folder cannot be read', { err });
-  }
-};
 
 const timeOf = (text: string): number => {
   const ms = durationMs(text);

@@ -17,7 +17,7 @@ const subjectsOf = (report: SelfReport): readonly (readonly [name: string, text:
   const { process, checks, results, runs, eventLoop, config } = report;
   const busy = `${Math.round(eventLoop.utilisation * 100)} %`;
   return [
-    ['worker', `${process.worker}, pid ${process.pid}, up ${duration(process.uptimeMs)}`],
+    ['process', `${process.worker}, pid ${process.pid}, up ${duration(process.uptimeMs)}`],
     ['version', `${process.version} on Node ${process.node.replace(/^v/, '')}`],
     ['memory', megabytes(process.rssBytes)],
     ['checks', `${checks.held} held`],
@@ -31,6 +31,7 @@ const subjectsOf = (report: SelfReport): readonly (readonly [name: string, text:
     ['event loop', `${busy} busy, ${duration(eventLoop.delayP99Ms)} late (p99)`],
     ['config', configOf(config)],
     ['heartbeat', `${duration(report.heartbeatAgeMs)} ago`],
+    ['pool', poolOf(report.pool)],
   ];
 };
 
@@ -54,6 +55,12 @@ const spoolOf = ({ folder, diskBytes, memoryBytes, problem }: SpoolView): string
 
 const configOf = ({ files, errors, warnings }: SelfReport['config']): string =>
   [plural(files, 'file'), plural(errors, 'error'), plural(warnings, 'warning')].join(', ');
+
+const poolOf = ({ attached, leading }: SelfReport['pool']): string =>
+  [
+    ...(attached === null ? [] : [attached ? 'attached' : 'detached']),
+    ...(leading === null ? [] : [leading ? 'leads' : 'stands by']),
+  ].join(', ');
 
 /** Those that are not zero. */
 const counts = (numbers: Readonly<Record<string, number>>): string =>

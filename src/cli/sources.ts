@@ -18,7 +18,7 @@ const NOTHING: CatalogueSource = {
 /** URLs alone need no folder; keys narrow it down to them. */
 export const sourceOf = (dir: string, targets: Targets, clock: Clock): CatalogueSource => {
   const { urls, keys } = targets;
-  const folder = urls.length > 0 && keys.length === 0 ? NOTHING : folderSource(dir, clock);
+  const folder = urls.length > 0 && keys.length === 0 ? NOTHING : folderSource(dir, { clock });
   const extra = urls.map(urlCheck);
   const wanted = new Set(keys);
   const narrowed = ({ definitions, ...rest }: Catalogue): Catalogue => ({
@@ -36,13 +36,16 @@ const INSTEAD =
   'make it and save a check file in it, name another with --config, or check a URL: watcher run https://example.com';
 
 /** A folder that vanishes later is told of by the loader; one that was never there is a slip. */
-const folderSource = (dir: string, clock: Clock): CatalogueSource => {
+export const folderSource = (
+  dir: string,
+  options: { readonly clock: Clock; readonly inlineSecrets?: 'allow' | 'refuse' },
+): CatalogueSource => {
   if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
     throw new WatcherError('WCH_SETTINGS', `config: there is no folder ${dir}; ${INSTEAD}`);
-  const loader = new FolderLoader(dir, { clock });
+  const loader = new FolderLoader(dir, options);
   return {
     load: () => loader.load(),
-    watch: (onChange) => watchFolder(dir, { clock, onChange }),
+    watch: (onChange) => watchFolder(dir, { clock: options.clock, onChange }),
   };
 };
 

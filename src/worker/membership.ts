@@ -4,13 +4,17 @@
  * OUTSIDE → MEMBER → (lease lost) OUTSIDE …
  */
 
-import { backoffMs, isLeaseLost, isUnavailable } from '../shared/coordination/backoff.ts';
+import { backoffMs, isAway, isLeaseLost } from '../shared/coordination/backoff.ts';
+import { type BeatContent, type BeatOutcome, sendBeat } from '../shared/coordination/beating.ts';
+import { joinEpoch } from '../shared/coordination/epoch-record.ts';
 import { Fence } from '../shared/coordination/fence.ts';
 import { keepAlive, type LeaseTiming, pause } from '../shared/coordination/heartbeat.ts';
-import type { Claim, Ledger, Registration } from '../shared/coordination/ledger.ts';
+import type { Ledger, Registration } from '../shared/coordination/ledger.ts';
+import { isNewerRecord } from '../shared/coordination/records.ts';
+import type { JobsetId } from '../shared/domain/check.ts';
 import { WatcherError } from '../shared/domain/errors.ts';
 import type { WorkerRecord } from '../shared/domain/jobset.ts';
-import type { Clock } from '../shared/runtime/clock.ts';
+import type { Clock, Timer } from '../shared/runtime/clock.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Random } from '../shared/runtime/random.ts';
 
@@ -21,14 +25,23 @@ export interface MembershipOptions {
   readonly ledger: Ledger;
   readonly worker: WorkerRecord;
   readonly timing: LeaseTiming;
-  /** What each beat has to prove. */
-  readonly claims: () => readonly Claim[];
-  /** Claims that a beat has found to be void. */
-  readonly onVoid: (claims: readonly Claim[]) => void;
+  /** What each beat has to prove and to tell. */
+  readonly content: () => BeatContents;
+  /** A beat has been answered: claims may be void. */
+  readonly onBeat: (outcome: BeatOutcome) => void;
   /** The lease is gone, and every claim with it. */
   readonly onLeaseLost: () => void;
   /** Attached, for the first time or again: what was put off meanwhile can be done. */
   readonly onAttached: () => void;
+  /** Nothing can be proven from this moment on. */
+  readonly onDetached: () => void;
+}
+
+export interface BeatContents extends Omit<BeatContent, 'beat'> {
+  /** How many are run. */
+  readonly checks: number;
+  /** To be called with those whose checkpoints have been stored. */
+  readonly stored: (ids: readonly JobsetId[]) => void;
 }
 
 export class Membership {
@@ -36,16 +49,46 @@ export class Membership {
   readonly #fence: Fence;
   #registration: Registration | null = null;
   #seq = 0;
-  /** The fence was shut when the beat under way began. */
-  #wasDetached = true;
+  #beatenAt: number;
+  /** As last told by onAttached and onDetached. */
+  #isAttached = false;
+  /** An attempt to renew has failed since the last one that did not. */
+  #hasFailed = true;
+  #isFull = false;
+  #fenceTimer: Timer | null = null;
+  #doubt: Promise<void> | null = null;
+  #resolveDoubt: () => void = () => {};
+  #doubtTimer: Timer | null = null;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#fence = new Fence(options.clock, options.timing.marginMs);
+    this.#beatenAt = options.clock.monotonicMs();
   }
 
   get attached(): boolean {
     return this.#fence.attached;
+  }
+
+  /**
+   * The fence has closed although no attempt to renew has failed: the process was suspended. It resolves
+   * when the first attempt after that is over.
+   */
+  get doubt(): Promise<void> | null {
+    if (this.#hasFailed || this.#fence.attached) return null;
+    if (this.#doubt === null) {
+      const { clock, timing } = this.#options;
+      this.#doubt = new Promise((resolve) => {
+        this.#resolveDoubt = resolve;
+      });
+      this.#doubtTimer = clock.after(timing.callMs, () => this.#settle(true));
+    }
+    return this.#doubt;
+  }
+
+  /** Since the last beat that was answered; since the start before the first one. */
+  get beatAgeMs(): number {
+    return this.#options.clock.monotonicMs() - this.#beatenAt;
   }
 
   /** Null while it has no lease. */
@@ -55,35 +98,24 @@ export class Membership {
 
   /** One lease after the other, until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log, timing, onLeaseLost } = this.#options;
+    const { clock, random, log, timing } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       try {
         await this.#join();
+        const joinedAt = clock.monotonicMs();
+        await this.#stay(signal);
+        if (signal.aborted) return;
+        if (this.#beatenAt < joinedAt) throw new WatcherError('WCH_LEASE_LOST', 'lost at once');
         failures = 0;
-      } catch (error) {
-        if (!isUnavailable(error) && !isLeaseLost(error)) throw error;
+      } catch (err) {
+        this.#settle(true);
         failures += 1;
-        log.warn('not registered', { err: error });
-        await pause(clock, backoffMs(failures, random), signal);
-        continue;
+        if (isAway(err) || isLeaseLost(err) || isNewerRecord(err))
+          log.warn('not registered', { err });
+        else log.error('the heartbeat met a defect', { err });
+        await pause(clock, Math.min(backoffMs(failures, random), timing.heartbeatMs), signal);
       }
-      await keepAlive(
-        {
-          clock,
-          random,
-          fence: this.#fence,
-          heartbeatMs: timing.heartbeatMs,
-          beat: () => this.#beat(),
-          onBeat: () => this.#afterBeat(),
-          onFailure: (err) => log.warn('heartbeat failed', { err }),
-        },
-        signal,
-      );
-      if (signal.aborted) return;
-      log.warn('lease lost');
-      this.#registration = null;
-      onLeaseLost();
     }
   }
 
@@ -102,36 +134,123 @@ export class Membership {
 
   /** Call it when `run` has been told to stop. */
   async leave(): Promise<void> {
-    const { log } = this.#options;
-    await this.#registration?.lease.revoke().catch((err) => log.warn('lease not revoked', { err }));
+    const { log, onDetached } = this.#options;
+    const lease = this.#registration?.lease;
+    // First of all: whoever claims next may do so before the answer is here.
+    this.#close();
+    if (this.#isAttached) onDetached();
+    this.#isAttached = false;
+    await lease?.revoke().catch((err) => log.warn('lease not revoked', { err }));
+  }
+
+  #close(): void {
     this.#registration = null;
+    this.#fenceTimer?.cancel();
     this.#fence.close();
+    this.#settle(true);
   }
 
   async #join(): Promise<void> {
     const { ledger, worker, timing } = this.#options;
+    await joinEpoch(ledger);
     const lease = await ledger.store.lease(timing.ttlMs);
     this.#registration = await ledger.register(worker, lease);
   }
 
+  /** Resolves when the lease is lost or the signal aborts; rejects with a defect. */
+  async #stay(signal: AbortSignal): Promise<void> {
+    const { clock, random, log, timing } = this.#options;
+    const beating = keepAlive(
+      {
+        clock,
+        random,
+        fence: this.#fence,
+        heartbeatMs: timing.heartbeatMs,
+        beat: () => this.#beat(),
+        onBeat: () => this.#afterBeat(),
+        onFailure: (err) => {
+          log.warn('heartbeat failed', { err });
+          this.#settle(true);
+        },
+      },
+      signal,
+    );
+    // After a defect, too: another lease would not renew what hangs on this one.
+    await beating.finally(() => {
+      if (!signal.aborted) this.#lose();
+    });
+  }
+
+  #lose(): void {
+    const { log, onLeaseLost } = this.#options;
+    log.warn('lease lost');
+    this.#close();
+    this.#detach();
+    onLeaseLost();
+  }
+
   async #beat(): Promise<{ readonly ttlMs: number; readonly sentAt: number }> {
-    const { ledger, clock, worker, claims, onVoid } = this.#options;
+    const { ledger, clock, worker, content, onBeat } = this.#options;
     const by = this.#registration;
     if (by === null) throw new WatcherError('WCH_LEASE_LOST', `${worker.id} is not registered`);
-    this.#wasDetached ||= !this.#fence.attached;
+    // A suspended machine closes the fence by the wall clock, which no timer follows.
+    if (!this.#fence.attached) this.#detach();
     const grant = await by.lease.renew();
-    const proving = claims();
+    const { checks, stored, ...contents } = content();
     this.#seq += 1;
-    const beat = { seq: this.#seq, at: clock.now(), owned: proving.length };
-    const { registered, lost } = await ledger.beat(by, beat, proving);
-    if (!registered) throw new WatcherError('WCH_LEASE_LOST', `${worker.id} is not registered`);
-    onVoid(lost);
+    const beat = { seq: this.#seq, at: clock.now(), owned: contents.claims.length, checks };
+    const outcome = await sendBeat(ledger, by, { beat, ...contents });
+    // It may have left meanwhile; announcing that has written its record anew.
+    if (!outcome.registered || this.#registration?.lease !== by.lease)
+      throw new WatcherError('WCH_LEASE_LOST', `${worker.id} is not registered`);
+    this.#tellFull(outcome.full);
+    stored(outcome.stored);
+    onBeat(outcome);
     return grant;
   }
 
   #afterBeat(): void {
-    if (!this.#wasDetached) return;
-    this.#wasDetached = false;
-    this.#options.onAttached();
+    const { clock, log, onAttached } = this.#options;
+    this.#settle(false);
+    this.#beatenAt = clock.monotonicMs();
+    this.#fenceTimer?.cancel();
+    this.#fenceTimer = clock.after(this.#fence.remainingMs, () => this.#onFenceDue());
+    if (this.#isAttached) return;
+    this.#isAttached = true;
+    log.info('attached');
+    onAttached();
+  }
+
+  /** A timer may come early by a fraction, and the wall clock may have been set meanwhile. */
+  #onFenceDue(): void {
+    if (this.#fence.attached) {
+      const { clock } = this.#options;
+      this.#fenceTimer = clock.after(this.#fence.remainingMs, () => this.#onFenceDue());
+    } else this.#detach();
+  }
+
+  #detach(): void {
+    const { log, onDetached } = this.#options;
+    this.#fenceTimer?.cancel();
+    if (!this.#isAttached) return;
+    this.#isAttached = false;
+    log.warn('detached: it cannot be proven that the checks held here are not run elsewhere');
+    onDetached();
+  }
+
+  /** An attempt to renew is over: whoever waits for that goes on. */
+  #settle(failed: boolean): void {
+    this.#hasFailed = failed;
+    this.#doubt = null;
+    this.#doubtTimer?.cancel();
+    this.#resolveDoubt();
+  }
+
+  #tellFull(full: boolean): void {
+    if (full === this.#isFull) return;
+    this.#isFull = full;
+    const { log } = this.#options;
+    if (full) log.error('the store is full: claims are kept, progress is not stored');
+    else log.info('the store takes writes again');
   }
 }

@@ -3,12 +3,14 @@
  * owns what is in flight; what a run means is decided by the pure rules it calls.
  */
 
-import type { CheckId } from '../shared/domain/check.ts';
+import type { CheckId, JobsetId } from '../shared/domain/check.ts';
+import type { Progress } from '../shared/domain/jobset.ts';
 import { isCheckerFault, isNetworkLevel } from '../shared/domain/reasons.ts';
-import type { Observation, Result, Verdict } from '../shared/domain/result.ts';
+import type { Observation, Result, SkipReason, Verdict } from '../shared/domain/result.ts';
 import { isLate } from '../shared/rules/lateness.ts';
 import { NetworkWitness } from '../shared/rules/network-suspicion.ts';
-import { fold } from '../shared/rules/state.ts';
+import { suggestsUnreachable } from '../shared/rules/offering.ts';
+import { fold, isStoredOtherwise } from '../shared/rules/state.ts';
 import { defect, failureVerdict, hostOf, suspended } from '../shared/rules/verdict.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Sink } from '../shared/sinks/sink.ts';
@@ -24,6 +26,8 @@ export interface RunnerOptions {
   readonly table: CheckTable;
   readonly tally: Tally;
   readonly authority: Authority;
+  /** No check runs without proof, whatever its spec says. */
+  readonly stopOnLoss: boolean;
   readonly places: PlaceLimits;
   /** This worker's id, on every result. */
   readonly worker: string;
@@ -31,7 +35,22 @@ export interface RunnerOptions {
   readonly onResult: Sink['write'];
   /** Most targets began to fail at once, so the network here is at fault, or that is over. */
   readonly onSuspicion: (change: 'entered' | 'left') => void;
+  /** Every failure that may be the road's; `hasTurned`: the result before was another. */
+  readonly onUnreachable: (
+    jobset: JobsetId,
+    key: string,
+    failure: { readonly plan: Plan; readonly hasTurned: boolean },
+  ) => void;
+  /** What a checkpoint says of this jobset is not true any more. */
+  readonly onStateChange: (jobset: JobsetId) => void;
 }
+
+/** A machine that has no route says so; any other failure counts once the check is critical by it. */
+const mayBeTheRoad = ({ status, code }: Verdict): boolean =>
+  suggestsUnreachable(code) && (status === 'critical' || code === 'checker_no_route');
+
+/** A tick that waits or runs. */
+export type OpenTick = Progress['open'][number];
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -69,6 +88,11 @@ export class Runner {
     return this.#places.inFlight;
   }
 
+  /** Whether the runs say that the network here is at fault. */
+  get suspectsNetwork(): boolean {
+    return this.#witness.suspects(this.#options.clock.monotonicMs());
+  }
+
   get waiting(): number {
     return this.#places.waiting;
   }
@@ -93,7 +117,26 @@ export class Runner {
     this.#bySlot[slot] = run;
     table.phase[slot] = WAITING;
     if (scheduled) tally.pending++;
-    if (this.#places.enter(run)) this.#begin(run);
+    if (this.#places.enter(run) && !this.#begin(run)) this.#startNext(run);
+  }
+
+  /** The tick of a slot that waits or runs: one or none. */
+  openTick(slot: number): OpenTick[] {
+    const run = this.#bySlot[slot];
+    if (!run?.scheduled || run.discarded) return [];
+    return [[this.#options.table.id[slot] as CheckId, run.tick]];
+  }
+
+  open(): OpenTick[] {
+    if (this.inFlight + this.waiting === 0) return [];
+    return this.#bySlot.flatMap((run) => (run === null ? [] : this.openTick(run.slot)));
+  }
+
+  /** Nothing can be proven any more: what must not run twice ends now, within the margin of the fence. */
+  fence(): void {
+    for (const run of this.#bySlot) {
+      if (run?.abort && this.#isFenced(run)) this.#endFenced(run, run.abort);
+    }
   }
 
   /** Takes a waiting run out; a running one goes on. True when the slot is idle afterwards. */
@@ -148,22 +191,41 @@ export class Runner {
     });
   }
 
-  #begin(run: Run): void {
+  /** False when it must not run any more. */
+  #begin(run: Run): boolean {
     const { clock, table, authority } = this.#options;
-    const plan = table.plan[run.slot];
-    if (!plan) return;
+    const plan = table.plan[run.slot] as Plan;
     run.start = clock.now();
-    run.attached = authority.attached;
+    run.attached = authority.owns(run.claim);
+    if (!run.attached && this.#isFenced(run)) {
+      this.#forget(run, 'fenced');
+      return false;
+    }
     table.phase[run.slot] = RUNNING;
-    run.abort = plan.probe.start(table.key[run.slot] as string, plan.prepared, (observation) =>
-      this.#finish(run, observation),
-    );
+    const done = (observation: Observation) => this.#finish(run, observation);
+    const onSend = this.#isFenced(run) ? () => this.#beforeSending(run) : undefined;
+    const key = table.key[run.slot] as string;
+    run.abort = plan.probe.start(key, plan.prepared, done, onSend);
+    return true;
+  }
+
+  /** A process that wakes up hears of its connections before its timers, and so before the fence. */
+  #beforeSending(run: Run): void {
+    if (run.abort && !this.#isProven(run)) this.#endFenced(run, run.abort);
+  }
+
+  #endFenced(run: Run, abort: Abort): void {
+    abort();
+    this.#forget(run, 'fenced');
+    this.#startNext(run);
   }
 
   #finish(run: Run, observation: Observation): void {
     if (run.discarded) {
       this.#forget(run);
       this.#options.table.free(run.slot);
+    } else if (this.#isFenced(run) && !this.#isProven(run)) {
+      this.#forget(run, 'fenced');
     } else {
       // What sinks have kept by then is what the account of ticks may call run: never the other way.
       this.#report(run, observation);
@@ -173,20 +235,19 @@ export class Runner {
   }
 
   #report(run: Run, observation: Observation): void {
-    const { clock, table, tally, authority, worker, onResult } = this.#options;
+    const { clock, table, tally, worker } = this.#options;
+    const { onResult, onStateChange, onUnreachable } = this.#options;
     const { slot, tick, start } = run;
     const plan = table.plan[slot];
     if (!plan) return;
     const at = clock.now();
-    const { state, verdict, transition } = fold(
-      table.state(slot),
-      this.#verdict(run, plan, observation),
-      {
-        failAfter: plan.spec.failAfter,
-        at,
-      },
-    );
+    const { failAfter } = plan.spec;
+    const before = table.state(slot);
+    const judged = this.#verdict(run, plan, observation);
+    const { state, verdict, transition } = fold(before, judged, { failAfter, at });
     table.setState(slot, state);
+    if (isStoredOtherwise(before, state, failAfter))
+      onStateChange((table.claim[slot] as Claim).jobset);
     table.reason[slot] = verdict.reason;
     const latenessMs = start - tick;
     table.lastTick[slot] = tick;
@@ -210,12 +271,14 @@ export class Runner {
       values: verdict.values,
       worker,
       token: run.claim.token,
-      detached: !(run.attached && authority.attached),
+      detached: !this.#isProven(run),
     };
     if (!run.scheduled) result.unscheduled = true;
     const expires = observation.certificateExpiresAt;
     if (expires !== undefined) result.certificateExpiresAt = expires;
     onResult(result, transition, plan.spec.posts);
+    if (mayBeTheRoad(verdict))
+      onUnreachable(run.claim.jobset, result.check, { plan, hasTurned: transition !== null });
   }
 
   #verdict(run: Run, plan: Plan, observation: Observation): Verdict {
@@ -255,19 +318,35 @@ export class Runner {
   }
 
   /** The run ends without a result; its tick is accounted for all the same. */
-  #forget(run: Run): void {
+  #forget(run: Run, reason: SkipReason = 'released'): void {
     const { table, tally } = this.#options;
     this.#bySlot[run.slot] = null;
     table.phase[run.slot] = IDLE;
     if (!run.scheduled) return;
     tally.pending--;
-    tally.skip('released', 1);
+    tally.skip(reason, 1);
     table.skipped[run.slot] = (table.skipped[run.slot] as number) + 1;
   }
 
+  /** At its start and now. */
+  #isProven({ attached, claim }: Run): boolean {
+    return attached && this.#options.authority.owns(claim);
+  }
+
+  #isFenced(run: Run): boolean {
+    const { table, stopOnLoss } = this.#options;
+    return stopOnLoss || table.plan[run.slot]?.spec.onCoordinationLoss === 'stop';
+  }
+
+  /** In doubt the place stays taken, and so nothing starts. */
   #startNext(ended: Run): void {
-    const next = this.#places.leave(ended);
-    if (next) this.#begin(next);
+    const { doubt } = this.#options.authority;
+    if (doubt !== null) {
+      void doubt.then(() => this.#startNext(ended));
+      return;
+    }
+    let next = this.#places.leave(ended);
+    while (next && !this.#begin(next)) next = this.#places.leave(next);
     if (this.#watchers.size > 0) for (const look of this.#watchers) look();
   }
 }

@@ -8,26 +8,23 @@
  */
 
 import type { CheckDefinition, CheckId, JobsetId } from '../shared/domain/check.ts';
+import type { Handover, Progress, StoredState, WorkerProgress } from '../shared/domain/jobset.ts';
 import type { SkipReason } from '../shared/domain/result.ts';
-import { fraction } from '../shared/rules/hash.ts';
-import { type Cron, cronOf, offsetOf } from '../shared/rules/schedule.ts';
+import { cronOf, offsetOf } from '../shared/rules/schedule.ts';
+import { storedState } from '../shared/rules/state.ts';
 import type { Clock, Timer } from '../shared/runtime/clock.ts';
+import { type Beginning, Beginnings } from './beginnings.ts';
 import { type CheckTable, IDLE, type Seat } from './check-table.ts';
+import { ClockStep } from './clock-step.ts';
 import { DueQueue } from './due-queue.ts';
 import type { Plans } from './plan.ts';
-import type { Runner } from './runner.ts';
+import type { OpenTick, Runner } from './runner.ts';
 import type { Tally } from './tally.ts';
-import type { Claim, HeldJobset, Workload } from './workload.ts';
+import { Ticks } from './ticks.ts';
+import type { Authority, Claim, HeldJobset, Workload } from './workload.ts';
 
 /** The wall clock is looked at this often at least, for it may be stepped. */
 const LONGEST_SLEEP_MS = 1_000;
-/** A wall clock that differs from the monotonic one by more than this between two looks was set back. */
-const CLOCK_STEP_MS = 500;
-/**
- * At start every check runs once, 200 a second: a folder of 2,000 within 10 s. Of a larger one, most
- * checks have their first tick before their turn comes, and need no run at start.
- */
-const OPENING_STEP_MS = 5;
 
 export interface SchedulerOptions {
   readonly clock: Clock;
@@ -35,37 +32,40 @@ export interface SchedulerOptions {
   readonly plans: Plans;
   readonly runner: Runner;
   readonly tally: Tally;
+  readonly authority: Pick<Authority, 'doubt'>;
   /** Run each check once when it is first held, besides its ticks. */
   readonly runAtStart: boolean;
-  /** How long `drop` waits for runs in flight before it ends them. */
-  readonly graceMs: number;
   /** A stored definition that this version cannot compile; it is left out, the others run. */
   readonly onUnusable: (definition: CheckDefinition, error: unknown) => void;
 }
 
-/** When the new checks of a jobset have their runs at start. */
-interface Opening {
-  readonly now: number;
-  readonly from: number;
-  readonly spreadMs: number;
-}
+/** Ticks in flight that a checkpoint names one by one; with more it goes back to the oldest of them. */
+const OPEN_TICKS = 1_000;
+/** Whoever took a jobset over has said so itself long before, unless it died at once. */
+const LEFT_MS = 60_000;
 
 export class Scheduler implements Workload {
   readonly #options: SchedulerOptions;
+  readonly #ticks: Ticks;
+  readonly #beginnings: Beginnings;
+  readonly #clockStep: ClockStep;
   readonly #queue = new DueQueue();
   /** Which slots came with which jobset, for `drop` and for what a reload took away. */
   readonly #held = new Map<JobsetId, readonly number[]>();
-  /** Until when runs at start are given out. */
-  #openingUntil = 0;
+  /** Those that are dropped and have not come back; not for long. */
+  readonly #leaving = new Map<JobsetId, Promise<Handover>>();
+  /** How far jobsets were when they were dropped. */
+  readonly #left = new Map<JobsetId, { readonly progress: Progress; readonly at: number }>();
+  /** Slots that are stopped while their jobset is handed on: the first tick that is left to be run. */
+  readonly #stopped = new Map<number, number>();
   #timer: Timer | null = null;
   #wakeAt = Number.POSITIVE_INFINITY;
-  #lastWall: number;
-  #lastMonotonic: number;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#lastWall = options.clock.now();
-    this.#lastMonotonic = options.clock.monotonicMs();
+    this.#ticks = new Ticks(options.table);
+    this.#beginnings = new Beginnings(this.#ticks, options.runAtStart);
+    this.#clockStep = new ClockStep(options.clock);
   }
 
   /** Infinity when nothing of it is due. */
@@ -73,13 +73,15 @@ export class Scheduler implements Workload {
     return this.#queue.dueOf(slot);
   }
 
-  hold({ claim, definitions }: HeldJobset): void {
+  hold({ claim, definitions, handover }: HeldJobset): void {
     const now = this.#options.clock.now();
     const before = this.#held.get(claim.jobset) ?? [];
-    const opening = this.#reserveOpening(now, definitions.length);
+    const beginning = this.#beginnings.of(handover, now, definitions.length);
+    this.#left.delete(claim.jobset);
+    this.#leaving.delete(claim.jobset);
     this.#held.set(
       claim.jobset,
-      definitions.flatMap((definition) => this.#seat(definition, claim, opening) ?? []),
+      definitions.flatMap((definition) => this.#seat(definition, claim, beginning) ?? []),
     );
     const { table } = this.#options;
     for (const slot of before) {
@@ -90,20 +92,135 @@ export class Scheduler implements Workload {
     this.#arm();
   }
 
-  async drop(id: JobsetId): Promise<void> {
-    const { table, runner, clock, graceMs } = this.#options;
-    const slots = (this.#held.get(id) ?? []).filter((slot) => table.claim[slot]?.jobset === id);
-    this.#held.delete(id);
-    for (const slot of slots) this.#queue.remove(slot);
-    const running = slots.filter((slot) => !runner.withdraw(slot));
-    const timer = clock.after(graceMs, () => runner.abort(running));
-    await runner.quiet(running);
-    timer.cancel();
-    if (this.#held.has(id)) return;
-    for (const slot of slots) if (table.claim[slot]?.jobset === id) this.#remove(slot);
+  drop(id: JobsetId, graceMs: number): Promise<Handover> {
+    const leaving = this.#leaving.get(id);
+    if (leaving) return leaving;
+    // It may come back and be dropped again before this is over: then this one has no say any more.
+    const isOver = (): boolean => this.#leaving.get(id) !== dropped;
+    const dropped = this.#drop(id, graceMs, isOver);
+    this.#leaving.set(id, dropped);
+    return dropped;
   }
 
-  #seat(definition: CheckDefinition, claim: Claim, opening: Opening): number | undefined {
+  async #drop(id: JobsetId, graceMs: number, isOver: () => boolean): Promise<Handover> {
+    const { table, runner, clock } = this.#options;
+    const slots = this.#slotsOf(id);
+    this.#held.delete(id);
+    const { through, open, running } = this.#stop(slots);
+    const timer = clock.after(graceMs, () => {
+      if (isOver()) return;
+      // A check that has come back meanwhile, in this jobset or another one, has its run back.
+      const late = running.filter((slot) => this.#stopped.has(slot));
+      for (const slot of late) open.push(...runner.openTick(slot));
+      runner.abort(late);
+    });
+    await runner.quiet(running);
+    timer.cancel();
+    const progress = { through, open };
+    const handover = { progress, states: this.#statesOf(slots) };
+    if (isOver()) return handover;
+    this.#leaving.delete(id);
+    this.#left.set(id, { progress, at: clock.monotonicMs() });
+    for (const slot of slots) if (table.claim[slot]?.jobset === id) this.#remove(slot);
+    return handover;
+  }
+
+  async setAside(id: JobsetId, jobs: ReadonlySet<CheckId>): Promise<Handover> {
+    const { table, runner } = this.#options;
+    const slots = this.#slotsOf(id).filter((slot) => jobs.has(table.id[slot] as CheckId));
+    const { through, open, running } = this.#stop(slots);
+    await runner.quiet(running);
+    return { progress: { through, open }, states: this.#statesOf(slots) };
+  }
+
+  putBack(id: JobsetId): void {
+    for (const slot of this.#slotsOf(id)) this.#goOn(slot);
+    this.#arm();
+  }
+
+  progress(): WorkerProgress {
+    const left = this.#leftLately();
+    const leftAt = [...this.#stopped.values()].reduce(
+      (a, b) => Math.min(a, b),
+      this.#queue.earliest,
+    );
+    const through = Math.min(this.#options.clock.now(), leftAt - 1);
+    const open = this.#options.runner.open();
+    const progress = { through, open };
+    return { ...(open.length <= OPEN_TICKS ? progress : withoutNames(progress)), left };
+  }
+
+  #leftLately(): Record<JobsetId, Progress> {
+    const since = this.#options.clock.monotonicMs() - LEFT_MS;
+    const left: Record<JobsetId, Progress> = {};
+    let named = 0;
+    for (const [id, { progress, at }] of this.#left) {
+      if (at < since) {
+        this.#left.delete(id);
+        continue;
+      }
+      named += progress.open.length;
+      left[id] = named <= OPEN_TICKS ? progress : withoutNames(progress);
+    }
+    return left;
+  }
+
+  states(id: JobsetId): Readonly<Record<CheckId, StoredState>> {
+    return this.#statesOf(this.#slotsOf(id));
+  }
+
+  #slotsOf(id: JobsetId): number[] {
+    const { table } = this.#options;
+    return (this.#held.get(id) ?? []).filter((slot) => table.claim[slot]?.jobset === id);
+  }
+
+  #statesOf(slots: readonly number[]): Record<CheckId, StoredState> {
+    const { table } = this.#options;
+    const states: Record<CheckId, StoredState> = {};
+    for (const slot of slots) {
+      const failAfter = table.plan[slot]?.spec.failAfter ?? 1;
+      const state = storedState(table.state(slot), failAfter);
+      if (state) states[table.id[slot] as CheckId] = state;
+    }
+    return states;
+  }
+
+  /** Nothing of them starts any more; those `running` end by themselves. */
+  #stop(slots: readonly number[]): {
+    readonly through: number;
+    readonly open: OpenTick[];
+    readonly running: readonly number[];
+  } {
+    const { runner, clock } = this.#options;
+    const open: OpenTick[] = [];
+    let through = clock.now();
+    const running = slots.filter((slot) => {
+      const due = Math.min(
+        this.nextTick(slot),
+        this.#stopped.get(slot) ?? Number.POSITIVE_INFINITY,
+      );
+      const ticks = runner.openTick(slot);
+      this.#queue.remove(slot);
+      through = Math.min(through, due - 1);
+      const isRunning = !runner.withdraw(slot);
+      if (!isRunning) open.push(...ticks);
+      if (!this.#stopped.has(slot))
+        this.#stopped.set(slot, isRunning ? due : (ticks[0]?.[1] ?? due));
+      return isRunning;
+    });
+    return { through, open, running };
+  }
+
+  /** False when it was not stopped. */
+  #goOn(slot: number): boolean {
+    const due = this.#stopped.get(slot);
+    if (due === undefined) return false;
+    this.#stopped.delete(slot);
+    this.#queue.set(slot, due);
+    return true;
+  }
+
+  #seat(definition: CheckDefinition, claim: Claim, beginning: Beginning): number | undefined {
     const { table, plans } = this.#options;
     const { id, key } = definition;
     const seat = this.#compile(definition, claim);
@@ -112,17 +229,17 @@ export class Scheduler implements Workload {
     const slot = table.slotOf(id);
     if (slot === undefined) {
       const added = table.add(seat);
-      this.#open(added, id, opening);
+      this.#begin(added, id, beginning);
       return added;
     }
     const known = table.plan[slot];
     if (known) plans.release(known);
     const unchanged = known === plan && table.key[slot] === key;
     table.assign(slot, seat);
-    // Not queued: its jobset is being dropped and has come back before the drop was done.
-    if (!unchanged || this.nextTick(slot) === Number.POSITIVE_INFINITY) {
-      this.#queue.set(slot, this.#tickAfter(slot, opening.now));
-    }
+    // Stopped: its jobset has come back before it was handed on, or is in part.
+    const goesOn = this.#goOn(slot);
+    if (!unchanged || (!goesOn && this.nextTick(slot) === Number.POSITIVE_INFINITY))
+      this.#queue.set(slot, this.#ticks.after(slot, beginning.now));
     return slot;
   }
 
@@ -139,36 +256,23 @@ export class Scheduler implements Workload {
     }
   }
 
-  /** The next stretch of time for runs at start; only new checks take part of it. */
-  #reserveOpening(now: number, checks: number): Opening {
-    const from = Math.max(now, this.#openingUntil);
-    const spreadMs = checks * OPENING_STEP_MS;
-    this.#openingUntil = from + spreadMs;
-    return { now, from, spreadMs };
-  }
-
-  /** Queues a new check: its first tick, or before that its run at start. */
-  #open(slot: number, id: CheckId, { now, from, spreadMs }: Opening): void {
-    const tick = this.#tickAfter(slot, now);
-    const opening = from + Math.floor(fraction(`${id}:opening`) * spreadMs);
-    const first = this.#options.runAtStart && opening < tick;
-    this.#options.table.opening[slot] = first ? 1 : 0;
-    this.#queue.set(slot, first ? opening : tick);
+  #begin(slot: number, id: CheckId, beginning: Beginning): void {
+    const { table } = this.#options;
+    const state = beginning.states[id];
+    if (state) table.setState(slot, state);
+    const { due, isOpening } = this.#beginnings.firstRun(slot, id, beginning);
+    table.opening[slot] = isOpening ? 1 : 0;
+    this.#queue.set(slot, due);
   }
 
   #remove(slot: number): void {
     const { table, plans, runner } = this.#options;
     this.#queue.remove(slot);
+    this.#stopped.delete(slot);
     const plan = table.plan[slot];
     if (plan) plans.release(plan);
     table.remove(slot);
     runner.discard(slot);
-  }
-
-  #tickAfter(slot: number, time: number): number {
-    const { table } = this.#options;
-    const offset = table.offsetMs[slot] as number;
-    return (table.cron[slot] as Cron).after(time - offset) + offset;
   }
 
   #arm(): void {
@@ -176,6 +280,7 @@ export class Scheduler implements Workload {
     const now = this.#options.clock.now();
     const wakeAt = Math.min(due, now + LONGEST_SLEEP_MS);
     if (this.#timer && this.#wakeAt <= wakeAt) return;
+    if (this.#timer === null) this.#clockStep.look();
     this.#timer?.cancel();
     this.#timer = null;
     if (due === Number.POSITIVE_INFINITY) return;
@@ -187,19 +292,27 @@ export class Scheduler implements Workload {
     this.#timer = null;
     const now = this.#options.clock.now();
     this.#followClock(now);
+    const { doubt } = this.#options.authority;
+    if (doubt !== null) {
+      void doubt.then(() => this.#arm());
+      return;
+    }
     while (this.#queue.earliest <= now) this.#fire(this.#queue.first, now);
     this.#arm();
   }
 
   /** A clock that was set back would leave every check silent for as long: start over from now. */
   #followClock(now: number): void {
-    const monotonic = this.#options.clock.monotonicMs();
-    const expected = this.#lastWall + monotonic - this.#lastMonotonic;
-    this.#lastWall = now;
-    this.#lastMonotonic = monotonic;
-    if (now > expected - CLOCK_STEP_MS) return;
-    for (const slot of this.#options.table.slots())
-      this.#queue.set(slot, this.#tickAfter(slot, now));
+    if (!this.#clockStep.wasSetBack()) return;
+    for (const slot of this.#options.table.slots()) {
+      const stopped = this.#stopped.get(slot);
+      const due = stopped ?? this.nextTick(slot);
+      // What is due already was due before the clock was set, too.
+      if (due <= now) continue;
+      const tick = this.#ticks.after(slot, now);
+      if (stopped === undefined) this.#queue.set(slot, tick);
+      else this.#stopped.set(slot, tick);
+    }
   }
 
   #fire(slot: number, now: number): void {
@@ -207,11 +320,11 @@ export class Scheduler implements Workload {
     const due = this.#queue.earliest;
     if (table.opening[slot] === 1) {
       table.opening[slot] = 0;
-      this.#queue.set(slot, this.#tickAfter(slot, due));
+      this.#queue.set(slot, this.#ticks.after(slot, due));
       if (table.phase[slot] === IDLE) runner.submit(slot, due, false);
       return;
     }
-    const { tick, passed, next } = this.#passed(slot, due, now);
+    const { tick, passed, next } = this.#ticks.passed(slot, due, now);
     this.#queue.set(slot, next);
     tally.scheduled += passed;
     if (table.phase[slot] !== IDLE && !runner.giveWay(slot)) {
@@ -222,20 +335,15 @@ export class Scheduler implements Workload {
     runner.submit(slot, tick, true);
   }
 
-  /** The latest tick in [due, now], how many there are, and the first one after now. */
-  #passed(slot: number, due: number, now: number): { tick: number; passed: number; next: number } {
-    const { table } = this.#options;
-    const cron = table.cron[slot] as Cron;
-    const offset = table.offsetMs[slot] as number;
-    const next = cron.after(due - offset) + offset;
-    if (next > now) return { tick: due, passed: 1, next };
-    const { count, last } = cron.span(due - offset, now - offset);
-    return { tick: last + offset, passed: count + 1, next: cron.after(last) + offset };
-  }
-
   #skip(slot: number, reason: SkipReason, count: number): void {
     const { table, tally } = this.#options;
     tally.skip(reason, count);
     table.skipped[slot] = (table.skipped[slot] as number) + count;
   }
 }
+
+/** The same in less: all from the oldest open tick on counts as not done. */
+const withoutNames = ({ through, open }: Progress): Progress => {
+  const oldest = open.reduce((earliest, [, tick]) => Math.min(earliest, tick), through + 1);
+  return { through: oldest - 1, open: [] };
+};

@@ -41,11 +41,14 @@ function idleScheduler(): Scheduler {
     clock,
     table,
     tally,
-    authority: { attached: true },
+    authority: { owns: () => true, doubt: null },
+    stopOnLoss: false,
     places: { total: 256, perHost: 128 },
     worker: 'bench',
     onResult: () => {},
     onSuspicion: () => {},
+    onUnreachable: () => {},
+    onStateChange: () => {},
   });
   const plans = new Plans({
     http: createHttpProbe({
@@ -60,8 +63,8 @@ function idleScheduler(): Scheduler {
     tally,
     plans,
     runner,
+    authority: { doubt: null },
     runAtStart: false,
-    graceMs: 0,
     // Nothing may be left out of what is counted.
     onUnusable: (_definition, cause) => {
       throw new Error('a definition cannot be compiled', { cause });
@@ -87,5 +90,6 @@ function claimed(n: number): Parameters<Scheduler['hold']>[0] {
     lease: null,
   }));
   const claim = { jobset: `jobset-${n}` as JobsetId, token: String(n + 1) };
-  return { claim, definitions: decodeDefinitions(chunks) };
+  const handover = { progress: null, states: {} };
+  return { claim, definitions: decodeDefinitions(chunks), handover };
 }

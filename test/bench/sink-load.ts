@@ -41,6 +41,7 @@ const outlets =
         worker: 'bench',
         sinks: load.sinks,
         stateFolder: load.stateFolder,
+        finishMs: 10_000,
         redact: (text) => text,
       });
 

@@ -170,6 +170,18 @@ describe.skipIf(etcd === null)(
       expect(new Set(told())).toEqual(new Set([`${prefix}a`, `${prefix}b`]));
     });
 
+    it('begins a watch at the other member when the first does not confirm it', async () => {
+      const { revision } = await store.snapshot(prefix);
+      bad.mode = 'hole';
+      const stop = new AbortController();
+      const { keys: told, done } = reader(revision, stop.signal);
+      await putUntilDone(`${prefix}a`);
+      for (let i = 0; i < 400 && told().length === 0; i += 1) await sleep(20);
+      stop.abort();
+      await done;
+      expect(told()).toEqual([`${prefix}a`]);
+    });
+
     it('leaves a watch alone that has nothing to tell', async () => {
       const timing = { quietMs: 100, answerMs: 200 };
       await using only = await open(bad);

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../../src/shared/coordination/kv-memory.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { describeFullStore, FULL_QUOTA_BYTES } from './full-store.contract.ts';
 import { describeStore } from './kv.contract.ts';
 
 const HISTORY = { changes: 5000, bytes: 1024 * 1024 };
 
-const openMemory = async () => {
+const openMemory = async (quotaBytes = Number.POSITIVE_INFINITY) => {
   const clock = new ManualClock();
-  const store = new MemoryStore({ clock, history: HISTORY });
+  const store = new MemoryStore({ clock, history: HISTORY, quotaBytes });
   const fill = { kind: 'put', key: 'filler', value: Buffer.alloc(1024 * 1024) } as const;
   return {
     store,
@@ -21,6 +22,11 @@ const openMemory = async () => {
 };
 
 describeStore('in memory', openMemory);
+
+describeFullStore('in memory', async () => {
+  const test = await openMemory(FULL_QUOTA_BYTES);
+  return { ...test, makeRoom: async () => test.store.makeRoom(2 * FULL_QUOTA_BYTES) };
+});
 
 describe('the history of the store in memory', () => {
   const put = (value: Buffer) => ({ kind: 'put', key: 'beat', value }) as const;

@@ -4,13 +4,14 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { CheckView, ReloadReport } from '../../src/shared/domain/status.ts';
+import type { CheckView, PoolStanding, ReloadReport } from '../../src/shared/domain/status.ts';
 import { reloadRoute, selfRoute, statusRoute } from '../../src/shared/http/routes.ts';
 import { startHttpServer } from '../../src/shared/http/server.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import { Meter } from '../../src/shared/runtime/meter.ts';
 import { SelfMonitor } from '../../src/shared/runtime/self-monitor.ts';
+import { WELL } from '../support/alone.ts';
 import { noFlow } from '../support/builders.ts';
 import { watcher } from '../support/cli.ts';
 import { aView, sourceOf } from '../support/views.ts';
@@ -18,11 +19,12 @@ import { aView, sourceOf } from '../support/views.ts';
 interface Running {
   readonly views?: readonly CheckView[];
   readonly reload?: Partial<ReloadReport>;
+  readonly standing?: Partial<PoolStanding>;
   readonly token?: string;
 }
 
 /** What the commands ask, with answers that a test chooses. */
-const aWatcher = async ({ views = [], reload = {}, token }: Running = {}) => {
+const aWatcher = async ({ views = [], reload = {}, standing = {}, token }: Running = {}) => {
   const meter = new Meter();
   const self = new SelfMonitor({
     clock: systemClock,
@@ -30,6 +32,7 @@ const aWatcher = async ({ views = [], reload = {}, token }: Running = {}) => {
     worker: 'w1',
     version: '1.2.3',
     flow: noFlow,
+    standing: () => ({ ...WELL, ...standing }),
   });
   const server = await startHttpServer({
     listen: { host: '127.0.0.1', port: 0 },
@@ -43,13 +46,13 @@ const aWatcher = async ({ views = [], reload = {}, token }: Running = {}) => {
         errors: 0,
         warnings: 1,
         held: 0,
+        waitingMs: null,
         ...(confirm ? {} : reload),
       })),
     ],
     ...(token === undefined ? {} : { token }),
   });
   return {
-    meter,
     args: (...args: readonly string[]) => [...args, '--address', server.url],
     [Symbol.asyncDispose]: async () => {
       self[Symbol.dispose]();
@@ -235,10 +238,10 @@ describe('watcher self', () => {
     await using running = await aWatcher();
     const well = await watcher(running.args('self'));
     expect(well).toMatchObject({ code: 0, stdout: expect.stringMatching(/^watcher is ok\n/) });
-    running.meter.gauge('watcher.heartbeat.age').set(60_000);
-    const degraded = await watcher(running.args('self'));
+    await using detached = await aWatcher({ standing: { attached: false } });
+    const degraded = await watcher(detached.args('self'));
     expect(degraded.code).toBe(1);
-    expect(degraded.stdout).toMatch(/^watcher is degraded\n {2}claims_not_renewed: /);
+    expect(degraded.stdout).toMatch(/^watcher is degraded\n {2}detached: /);
   });
 
   it('prints the report as one JSON object', async () => {
@@ -257,6 +260,12 @@ describe('watcher reload', () => {
       '',
       5,
       '5 checks, 0 errors, 1 warning\n20 vanished checks kept; --confirm lets them go',
+    ],
+    [
+      { waitingMs: 252_000 },
+      '',
+      5,
+      '5 checks, 0 errors, 1 warning\nthe folder is not what the last leading admin had: it counts in 4 m 12 s, when it changes, or with --confirm',
     ],
     [{ held: 20 }, '--confirm', 0, '5 checks, 0 errors, 1 warning'],
   ])('of %j %s ends with %i', async (report, flag, code, stdout) => {

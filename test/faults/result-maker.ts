@@ -39,6 +39,7 @@ const outlets = openOutlets({
   redact: (text) => redactor.apply(text),
   sinks,
   stateFolder,
+  finishMs: 10_000,
 });
 const { router } = outlets;
 const delay = monitorEventLoopDelay({ resolution: 10 });

@@ -70,6 +70,7 @@ const run = async (stateFolder: string | null, downMs: number, perSecond = PER_S
     postsOf: () => [],
     limiter: () => noLimit,
     stateFolder,
+    finishMs: 10_000,
     redact: (text) => text,
   });
   const ticks: { readonly name: string; readonly at: number; readonly isChange: boolean }[] = [];

@@ -12,6 +12,7 @@ import {
   type ResultEmission,
   type SelfEmission,
 } from '../../src/shared/domain/delivery.ts';
+import type { Handover } from '../../src/shared/domain/jobset.ts';
 import type { Answer, Result } from '../../src/shared/domain/result.ts';
 import type { SinkView } from '../../src/shared/domain/status.ts';
 import type { ResultFlow } from '../../src/shared/runtime/self-monitor.ts';
@@ -27,6 +28,7 @@ export const aSpec = (
   values: [],
   assertions: [],
   failAfter: 1,
+  onCoordinationLoss: 'run',
   ...overrides,
   schedule: { cron: '* * * * *', timezone: 'UTC', splayMs: 0, ...overrides.schedule },
   request: {
@@ -49,8 +51,11 @@ export const aCheck = (key: string, spec: HttpSpec = aSpec()): CheckDefinition =
 
 export const aJobset = (
   definitions: readonly CheckDefinition[],
-  { id = 'jobset', token = '1' }: { id?: string; token?: string } = {},
-): HeldJobset => ({ claim: { jobset: id as JobsetId, token }, definitions });
+  options: { id?: string; token?: string; handover?: Handover | null } = {},
+): HeldJobset => {
+  const { id = 'jobset', token = '1', handover = { progress: null, states: {} } } = options;
+  return { claim: { jobset: id as JobsetId, token }, definitions, handover };
+};
 
 export const anAnswer = (overrides: Partial<Answer> = {}): Answer => ({
   kind: 'answer',

@@ -43,8 +43,12 @@ export interface Backup {
 export interface Etcd extends AsyncDisposable {
   readonly members: readonly [EtcdMember, ...EtcdMember[]];
   readonly endpoints: readonly string[];
+  /** Of the members that answer. Without TLS only. */
+  leader(): Promise<EtcdMember>;
   /** Makes it forget all revisions up to its present one. */
   compact(): Promise<void>;
+  /** When its quota is used up: compacts, defragments and disarms. What is stored stays. */
+  makeRoom(): Promise<void>;
 }
 
 /** Null where etcd cannot be had. */
@@ -65,7 +69,9 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd | null>
   return {
     members: [first, ...others],
     endpoints: run.map(({ endpoint }) => endpoint),
+    leader: () => leaderOf(run),
     compact: () => compact(first),
+    makeRoom: () => makeRoom(run),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -190,11 +196,33 @@ class Member implements EtcdMember, AsyncDisposable {
   }
 }
 
+async function leaderOf(members: readonly Member[]): Promise<EtcdMember> {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(50)) {
+    for (const member of members) {
+      const status = await member.post('maintenance/status', {}).catch(() => null);
+      const header = status?.['header'] as { member_id: string } | undefined;
+      if (header !== undefined && header.member_id === status?.['leader']) return member;
+    }
+  }
+  throw new Error('no leader');
+}
+
 /** A watch of the revision at which it is compacted is still served, so that one must be nobody's. */
 async function compact(member: EtcdMember): Promise<void> {
   const answer = await member.post('kv/put', { key: base64('compacted'), value: '' });
   const { revision } = answer['header'] as { revision: string };
   await member.post('kv/compaction', { revision });
+}
+
+async function makeRoom([first, ...others]: readonly Member[]): Promise<void> {
+  if (first === undefined) return;
+  const { header } = await first.post('kv/range', { key: base64('any') });
+  const { revision } = header as { revision: string };
+  await first.post('kv/compaction', { revision, physical: true });
+  for (const member of [first, ...others]) await member.post('maintenance/defragment', {});
+  const { alarms = [] } = await first.post('maintenance/alarm', { action: 'GET' });
+  for (const alarm of alarms as readonly object[])
+    await first.post('maintenance/alarm', { ...alarm, action: 'DEACTIVATE' });
 }
 
 /** Keys and values of the gateway. */

@@ -8,9 +8,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
  * `pass`: forwards. `mute`: requests arrive, answers are lost. `hole`: connections are accepted, and
- * everything is lost.
+ * everything is lost. `reset`: new connections are reset at once, old ones with their next byte.
  */
-export type ProxyMode = 'pass' | 'mute' | 'hole';
+export type ProxyMode = 'pass' | 'mute' | 'hole' | 'reset';
 
 export class FaultProxy implements AsyncDisposable {
   mode: ProxyMode = 'pass';
@@ -18,12 +18,13 @@ export class FaultProxy implements AsyncDisposable {
   delayMs = 0;
   /** Connections that it has accepted so far. */
   accepted = 0;
-  readonly #target: number;
+  /** The port to which new connections lead. */
+  target: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
   private constructor(target: number) {
-    this.#target = target;
+    this.target = target;
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
@@ -35,9 +36,13 @@ export class FaultProxy implements AsyncDisposable {
     return proxy;
   }
 
-  get endpoint(): string {
+  get port(): number {
     const address = this.#server.address();
-    return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+    return (typeof address === 'object' && address?.port) || 0;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.port}`;
   }
 
   /** Open at present, those to the server included. */
@@ -58,7 +63,11 @@ export class FaultProxy implements AsyncDisposable {
 
   #accept(client: Socket): void {
     this.accepted += 1;
-    const server = connect(this.#target, '127.0.0.1');
+    if (this.mode === 'reset') {
+      client.resetAndDestroy();
+      return;
+    }
+    const server = connect(this.target, '127.0.0.1');
     let isDead = this.mode === 'hole';
     const join = (from: Socket, to: Socket, isLost: () => boolean) => {
       this.#sockets.add(from);
@@ -68,6 +77,11 @@ export class FaultProxy implements AsyncDisposable {
         to.destroy();
       });
       from.on('data', (chunk) => {
+        if (this.mode === 'reset') {
+          from.resetAndDestroy();
+          to.resetAndDestroy();
+          return;
+        }
         isDead ||= isLost();
         if (isDead) return;
         if (this.delayMs === 0) to.write(chunk);

@@ -29,11 +29,13 @@ export class FaultyStore implements KeyValueStore {
   cut = false;
   /** Calls get through, but watches stand still. */
   blind = false;
+  /** Watches tell again, after each event, what they told before it. */
+  repeats = false;
   /** Of the next commit, given what it would do; null for none. */
   nextFault: ((then: readonly Operation[]) => Fault | null) | null = null;
   /** What each commit waits for once it is written, before it is answered. */
   beforeAnswer: (() => Promise<void>) | null = null;
-  readonly #store: KeyValueStore;
+  #store: KeyValueStore;
   #healed = Promise.withResolvers<void>();
 
   constructor(store: KeyValueStore) {
@@ -45,6 +47,13 @@ export class FaultyStore implements KeyValueStore {
     this.blind = false;
     this.#healed.resolve();
     this.#healed = Promise.withResolvers();
+  }
+
+  /** The store is wiped or restored: from now on it is this one, which knows none of the leases before. */
+  async becomes(store: KeyValueStore): Promise<void> {
+    const before = this.#store;
+    this.#store = store;
+    await before[Symbol.asyncDispose]();
   }
 
   async snapshot(prefix: string) {
@@ -73,25 +82,30 @@ export class FaultyStore implements KeyValueStore {
 
   async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     this.#pass();
+    let told: WatchEvent | null = null;
     for await (const event of this.#store.watch(prefix, after, signal)) {
       while (this.cut || this.blind) await this.#healed.promise;
       yield event;
+      if (this.repeats && told !== null) yield told;
+      told = event;
     }
   }
 
   async lease(ttlMs: number): Promise<Lease> {
     this.#pass();
-    const lease = await this.#store.lease(ttlMs);
+    const store = this.#store;
+    const lease = await store.lease(ttlMs);
     return {
       id: lease.id,
       ttlMs: lease.ttlMs,
       renew: async () => {
         this.#pass();
+        if (this.#store !== store) throw new WatcherError('WCH_LEASE_LOST', 'of a store before');
         return lease.renew();
       },
       revoke: async () => {
         this.#pass();
-        return lease.revoke();
+        if (this.#store === store) await lease.revoke();
       },
     };
   }

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { Admin } from '../../src/admin/admin.ts';
+import { Audit } from '../../src/admin/audit.ts';
 import { Publisher } from '../../src/admin/publisher.ts';
 import { Election } from '../../src/shared/coordination/election.ts';
 import { LEASE_TIMING } from '../../src/shared/coordination/heartbeat.ts';
@@ -33,12 +34,15 @@ export interface FleetOptions {
   readonly onResult?: (seen: Seen) => void;
 }
 
+const textOf = (definition: CheckDefinition): string => JSON.stringify(definition);
+
+/** As of a folder, whose digest does not depend on the order of its checks. */
 export const aCatalogue = (definitions: readonly CheckDefinition[]): Catalogue => ({
   definitions,
   selves: [],
   files: 1,
   diagnostics: [],
-  digest: createHash('sha256').update(JSON.stringify(definitions)).digest('hex'),
+  digest: createHash('sha256').update(definitions.map(textOf).sort().join()).digest('hex'),
 });
 
 export const startFleet = (options: FleetOptions = {}) => {
@@ -48,10 +52,11 @@ export const startFleet = (options: FleetOptions = {}) => {
   const probe = new ScriptedProbe(clock);
   const store = new MemoryStore({ clock });
   const keys = new Keys();
-  const ledger = new Ledger({ store, keys, random });
+  const ledger = new Ledger({ store, keys, clock, random });
   const election = new Election({ store, keys, clock, random, timing: LEASE_TIMING, id: 'admin' });
   const publisher = new Publisher({ publishing: new Publishing({ store, keys }), clock, random });
-  const admin = new Admin({ election, publisher, clock, random, log: silentLog });
+  const audit = new Audit({ store, keys, clock, log: silentLog });
+  const admin = new Admin({ election, publisher, audit, clock, random, log: silentLog });
   const worker = new Worker({
     clock,
     random,
@@ -63,6 +68,7 @@ export const startFleet = (options: FleetOptions = {}) => {
       id: random.uuid() as WorkerId,
       state: 'up',
       host: 'test',
+      zone: null,
       version: '0.0.0',
       listen: null,
       started: clock.now(),
@@ -70,6 +76,7 @@ export const startFleet = (options: FleetOptions = {}) => {
     timing: LEASE_TIMING,
     places: { total, perHost },
     runAtStart,
+    stopOnLoss: false,
     graceMs: 5_000,
     drainMs: 25_000,
     onResult: (result, transition) => options.onResult?.({ result, transition }),

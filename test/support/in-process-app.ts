@@ -6,6 +6,7 @@ import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import { systemRandom } from '../../src/shared/runtime/random.ts';
 import type { Sink } from '../../src/shared/sinks/sink.ts';
+import { ALONE } from './alone.ts';
 
 export interface InProcessOptions {
   readonly catalogue: Catalogue;
@@ -19,6 +20,7 @@ export const startInProcess = ({ catalogue, sinks, concurrency }: InProcessOptio
     random: systemRandom,
     log: silentLog,
     version: 'test',
+    pool: ALONE,
     source: unchanging(catalogue),
     sinks,
     outlets: null,

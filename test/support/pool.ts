@@ -7,6 +7,7 @@ import { MemoryStore } from '../../src/shared/coordination/kv-memory.ts';
 import { Ledger } from '../../src/shared/coordination/ledger.ts';
 import { Publishing } from '../../src/shared/coordination/publishing.ts';
 import type { CheckDefinition, JobsetId, WorkerId } from '../../src/shared/domain/check.ts';
+import type { Handover } from '../../src/shared/domain/jobset.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import { Claimer } from '../../src/worker/claimer.ts';
 import type { HeldJobset, Workload } from '../../src/worker/workload.ts';
@@ -19,6 +20,8 @@ const TERM = { condition: { key: 'nobody/leads', modRevision: 0 } };
 /** A workload that only writes down what it is told. */
 export class RecordingWorkload implements Workload {
   readonly held = new Map<JobsetId, HeldJobset>();
+  /** Up to when everything is done. */
+  through = 0;
   /** `+<jobset>` and `-<jobset>`, in order. */
   readonly log: string[] = [];
   /** What `drop` waits for: runs in flight. */
@@ -29,10 +32,25 @@ export class RecordingWorkload implements Workload {
     this.log.push(`+${jobset.claim.jobset}`);
   }
 
-  async drop(id: JobsetId): Promise<void> {
+  async drop(id: JobsetId): Promise<Handover> {
     this.held.delete(id);
     this.log.push(`-${id}`);
     await this.quiet(id);
+    return this.setAside();
+  }
+
+  async setAside(): Promise<Handover> {
+    return { progress: this.progress(), states: {} };
+  }
+
+  putBack(): void {}
+
+  progress() {
+    return { through: this.through, open: [], left: {} };
+  }
+
+  states() {
+    return {};
   }
 }
 
@@ -58,18 +76,23 @@ export const aPool = (seed = 1) => {
       clock,
       random,
       log: silentLog,
-      ledger: new Ledger({ store: network, keys, random }),
+      ledger: new Ledger({ store: network, keys, clock, random }),
       workload,
       worker: {
         id: id as WorkerId,
         state: 'up',
         host: id,
+        zone: null,
         version: '0.0.0',
         listen: null,
         started: 0,
       },
       timing: LEASE_TIMING,
+      graceMs: 5_000,
       drainMs: 25_000,
+      checks: () => 0,
+      onHeld: () => {},
+      onDetached: () => {},
     });
     claimer.start();
     return { id, claimer, workload, network };
@@ -89,7 +112,14 @@ export const aPool = (seed = 1) => {
     publish: async (id: string, definitions: readonly CheckDefinition[]): Promise<void> => {
       const old = await standing(id);
       const digest = digestOf(definitions);
-      const jobset = { old, id: id as JobsetId, source: 'folder', digest, definitions } as const;
+      const jobset = {
+        old,
+        id: id as JobsetId,
+        source: 'folder',
+        zone: null,
+        digest,
+        definitions,
+      } as const;
       await publishing.replace(jobset, TERM);
     },
     withdraw: async (id: string): Promise<void> => {

@@ -1,5 +1,6 @@
 /** Scheduler and runner with scripted targets, on virtual time and without a ledger. */
 
+import type { JobsetId } from '../../src/shared/domain/check.ts';
 import type { Result } from '../../src/shared/domain/result.ts';
 import { CheckTable } from '../../src/worker/check-table.ts';
 import { Plans } from '../../src/worker/plan.ts';
@@ -14,12 +15,14 @@ export interface WorkerCoreOptions {
   readonly runAtStart?: boolean;
   readonly total?: number;
   readonly perHost?: number;
+  readonly stopOnLoss?: boolean;
 }
 
 export type WorkerCore = ReturnType<typeof aWorkerCore>;
 
 export const aWorkerCore = (options: WorkerCoreOptions = {}) => {
   const { startAt, total = 256, perHost = 128, runAtStart = false } = options;
+  const { stopOnLoss = false } = options;
   const clock = new ManualClock(startAt);
   const probe = new ScriptedProbe(clock);
   const table = new CheckTable();
@@ -28,26 +31,47 @@ export const aWorkerCore = (options: WorkerCoreOptions = {}) => {
   const results: Result[] = [];
   const suspicions: string[] = [];
   const unusable: string[] = [];
-  const authority = { attached: true };
+  const authority = {
+    attached: true,
+    doubt: null as Promise<void> | null,
+    owns: (): boolean => authority.attached,
+  };
+  const changed: JobsetId[] = [];
   const runner = new Runner({
     clock,
     table,
     tally,
     authority,
+    stopOnLoss,
     places: { total, perHost },
     worker: 'w1',
     onResult: (result) => results.push(result),
     onSuspicion: (change) => suspicions.push(change),
+    onUnreachable: () => {},
+    onStateChange: (jobset) => changed.push(jobset),
   });
   const scheduler = new Scheduler({
     clock,
     table,
     plans,
     runner,
+    authority,
     tally,
     runAtStart,
-    graceMs: 5_000,
     onUnusable: ({ key }) => unusable.push(key),
   });
-  return { clock, probe, table, plans, tally, results, suspicions, unusable, authority, scheduler };
+  return {
+    clock,
+    probe,
+    table,
+    plans,
+    tally,
+    results,
+    suspicions,
+    unusable,
+    changed,
+    authority,
+    runner,
+    scheduler,
+  };
 };

@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import type { CheckDefinition, JsonValue, SelfDefinition } from '../domain/check.ts';
 import type { Diagnostic } from '../domain/diagnostic.ts';
+import { hasSealed, REFERENCE_FORMS } from '../secrets/reference.ts';
 import type { Tell } from './assertion-list.ts';
 import { type CheckInput, checkSchema, selfSchema } from './check-schema.ts';
 import { definitionOf, selfOf } from './definition.ts';
@@ -44,15 +45,20 @@ export interface FileBytes {
   /** The last part of its path. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** What becomes of a file with a secret in it; `allow` gives advice. */
+  readonly inlineSecrets?: InlineSecrets;
 }
 
+/** `refuse`: for a ledger that others read, without a key to seal secrets with. */
+export type InlineSecrets = 'allow' | 'refuse';
+
 export const readCheckFile = (
-  { file, name, bytes }: FileBytes,
+  { file, name, bytes, inlineSecrets = 'allow' }: FileBytes,
   defaults: CheckInput,
 ): CheckFile => {
   const text = decodeText(bytes);
   if (typeof text !== 'string') return unreadable(file, [text]);
-  const reader = new TreeReader(readTree(text), defaults);
+  const reader = new TreeReader(readTree(text), { defaults, inlineSecrets });
   reader.read(name === DEFAULTS_FILE);
   if (/[^\n]$/.test(text)) reader.adviseEnd(text);
   return reader.file(file);
@@ -66,22 +72,37 @@ export const unreadable = (file: string, problems: readonly Problem[]): CheckFil
   digest: 0n,
 });
 
+const refusalOf = ({ message, hint }: Fault): Pick<Fault, 'code' | 'message' | 'hint'> => ({
+  code: 'E514',
+  message: `${message}, and the pool has no key to seal it`,
+  hint: `${hint}; or set pool_key`,
+});
+
 class TreeReader {
   readonly #tree: YamlTree;
   readonly #defaults: CheckInput;
+  readonly #inlineSecrets: InlineSecrets;
   readonly #problems: Problem[];
   readonly #checks: PlacedCheck[] = [];
   readonly #selves: SelfDefinition[] = [];
   #ownDefaults: CheckInput | null = null;
 
-  constructor(tree: YamlTree, defaults: CheckInput) {
+  constructor(
+    tree: YamlTree,
+    {
+      defaults,
+      inlineSecrets,
+    }: { readonly defaults: CheckInput; readonly inlineSecrets: InlineSecrets },
+  ) {
     this.#tree = tree;
     this.#defaults = defaults;
+    this.#inlineSecrets = inlineSecrets;
     this.#problems = [...tree.problems];
   }
 
   read(isDefaultsFile: boolean): void {
     if (this.#isTorn()) return;
+    this.#refuseSealed(this.#tree.value, []);
     for (const [key, value] of Object.entries(this.#tree.value ?? {})) {
       if ((key === 'defaults') !== isDefaultsFile) this.#misplaced(key);
       else if (isDefaultsFile) this.#ownDefaults = this.#parse(checkSchema, value, [key]);
@@ -93,6 +114,17 @@ class TreeReader {
   /** Where values could not be taken over, the schema would only complain of their absence. */
   #isTorn(): boolean {
     return this.#problems.some(({ code }) => code.startsWith('E4') && code !== 'E403');
+  }
+
+  /** Copied from the ledger it would be opened for whoever wrote this file, who need not have the key. */
+  #refuseSealed(value: JsonValue, path: Path): void {
+    if (typeof value === 'string' && hasSealed(value)) {
+      const message = `a sealed secret is of the ledger only: write ${REFERENCE_FORMS}`;
+      this.#tell([])({ code: 'E511', path, message });
+    }
+    if (typeof value !== 'object' || value === null) return;
+    for (const [key, inner] of Object.entries(value))
+      this.#refuseSealed(inner, [...path, Array.isArray(value) ? Number(key) : key]);
   }
 
   adviseEnd(text: string): void {
@@ -166,8 +198,11 @@ class TreeReader {
 
   /** Faults' paths start where `base` ends. */
   #tell(base: Path): Tell {
-    return ({ code, path, atKey = path.length === 0, message, hint }: Fault) => {
+    return (fault: Fault) => {
+      const { path, atKey = path.length === 0 } = fault;
       const place = this.#tree.placeOf([...base, ...path], atKey);
+      const isRefused = fault.code === 'I201' && this.#inlineSecrets === 'refuse';
+      const { code, message, hint } = isRefused ? refusalOf(fault) : fault;
       this.#problems.push({ code, place, message, hint });
     };
   }

@@ -16,6 +16,7 @@ import {
   oneOrMany,
   secret,
   text,
+  zone,
 } from './fields.ts';
 import { postKeys } from './posts-schema.ts';
 
@@ -166,6 +167,11 @@ export const checkSchema = z
       default: DEFAULTS.fail_after,
       min: 1,
       max: 1000,
+    }).optional(),
+    zone: zone({ about: 'Only workers of this zone run the check; without it, any.' }).optional(),
+    on_coordination_loss: choice(['run', 'stop'], {
+      about:
+        'While its worker cannot reach etcd: go on, or skip. Without it, GET and HEAD run and the rest stops.',
     }).optional(),
     ...postKeys,
   })

@@ -8,16 +8,18 @@ import type {
   CheckDefinition,
   CheckId,
   HttpRequest,
+  OnCoordinationLoss,
   Schedule,
   SelfDefinition,
 } from '../domain/check.ts';
 import { CronError, parseCron } from '../rules/schedule.ts';
+import { isSecretHeader } from '../secrets/positions.ts';
 import { assertionsOf, type Tell, valueQueries } from './assertion-list.ts';
 import { checkIdOf } from './check-id.ts';
 import { type CheckInput, DEFAULTS, type SelfInput } from './check-schema.ts';
 import { durationMs } from './fields.ts';
 import { checkSecret, postsOf } from './posts.ts';
-import { headerProblem, isSecretHeader, keyProblem, methodProblem, urlProblem } from './target.ts';
+import { headerProblem, keyProblem, methodProblem, urlProblem } from './target.ts';
 
 const TIMEOUT_MS = durationMs(DEFAULTS.timeout) as number;
 const SPLAY_MS = durationMs(DEFAULTS.splay) as number;
@@ -39,10 +41,16 @@ export const definitionOf = (key: string, given: CheckInput, tell: Tell): CheckD
       values,
       assertions: assertionsOf(given.success_test, values, tell),
       failAfter: given.fail_after ?? DEFAULTS.fail_after,
+      onCoordinationLoss: given.on_coordination_loss ?? lossDefault(request.method),
+      ...(given.zone === undefined ? {} : { zone: given.zone }),
       ...(posts ? { posts } : {}),
     },
   };
 };
+
+/** What changes something must not happen twice; what only looks may. */
+const lossDefault = (method: string): OnCoordinationLoss =>
+  method === 'GET' || method === 'HEAD' ? 'run' : 'stop';
 
 const EVERY_MINUTE = '* * * * *';
 
@@ -170,6 +178,11 @@ const authOf = ({ auth }: CheckInput, tell: Tell): Auth | undefined => {
 const tlsOf = ({ tls }: CheckInput, tell: Tell): HttpRequest['tls'] => {
   if (!tls) return undefined;
   const { ca, cert, key, insecure } = tls;
+  for (const [name, path] of Object.entries({ ca, cert, key })) {
+    if (!path?.includes('-----BEGIN')) continue;
+    const message = `${name} is the path of a PEM file, not what is in it`;
+    tell({ code: 'E502', path: ['tls', name], message });
+  }
   if ((cert === undefined) !== (key === undefined))
     tell({ code: 'E510', path: ['tls'], message: 'cert and key need each other' });
   return {

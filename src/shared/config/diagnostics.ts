@@ -32,6 +32,7 @@ export const CODES = {
   E511: 'the reference to a secret cannot be read',
   E512: 'the same check is in two places; the first one runs',
   E513: 'defaults belong in defaults.yml, checks do not',
+  E514: 'a secret stands in the file, and the pool has no key to seal it',
   W101: 'repaired: the cron expression lacks its quotes',
   W102: 'repaired: a value and keys below it stand at the same key',
   W103: 'repaired: a placeholder lacks its quotes',

@@ -37,6 +37,14 @@ export const secret = (field: Field) =>
     .transform(String)
     .meta(meta(field));
 
+/** Where workers stand: a name of the pool's own choice. */
+const ZONE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+export const zone = (field: Field) => {
+  const error = 'must be a name of letters, digits, ".", "_" and "-", 63 at most';
+  return z.string({ error }).regex(ZONE, { error }).meta(meta(field));
+};
+
 export const duration = (field: Field & { readonly min: number; readonly max: number }) => {
   const error = 'must be a duration such as 500ms, 10s or 1m';
   const range = `must be from ${field.min} ms to ${field.max / 1000} s`;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Catalogue } from '../domain/catalogue.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { assemble } from './assembly.ts';
-import { type CheckFile, DEFAULTS_FILE, unreadable } from './check-file.ts';
+import { type CheckFile, DEFAULTS_FILE, type InlineSecrets, unreadable } from './check-file.ts';
 import type { CheckInput } from './check-schema.ts';
 import { hasErrors, type Problem, WHOLE_FILE } from './diagnostics.ts';
 import { type Parse, ParsePool, parseHere } from './parse-pool.ts';
@@ -20,6 +20,8 @@ export interface FolderOptions {
   readonly only?: readonly string[];
   /** Up to this much is parsed without threads, at the price of an event loop that stands still. */
   readonly inlineBytes?: number;
+  /** `refuse` keeps a file with a secret in it out, as any other error does. */
+  readonly inlineSecrets?: InlineSecrets;
 }
 
 /** What is known of one file. */
@@ -40,6 +42,7 @@ export class FolderLoader {
   readonly #clock: Clock;
   readonly #only: readonly string[] | null;
   readonly #inlineBytes: number;
+  readonly #inlineSecrets: InlineSecrets;
   #known: ReadonlyMap<string, Known> = new Map();
   #last: { readonly signature: string; readonly catalogue: Catalogue } | null = null;
   #loading: Promise<unknown> = Promise.resolve();
@@ -50,6 +53,7 @@ export class FolderLoader {
     this.#clock = clock;
     this.#only = only ?? null;
     this.#inlineBytes = inlineBytes;
+    this.#inlineSecrets = options.inlineSecrets ?? 'allow';
   }
 
   /** Never rejects for what is in the folder, nor for a folder that is gone. One load at a time. */
@@ -100,8 +104,9 @@ export class FolderLoader {
     const before = this.#known.get(name);
     const version = content ? `${content.hash} ${JSON.stringify(defaults)}` : `${problem?.message}`;
     if (before?.version === version) return before;
+    const inlineSecrets = this.#inlineSecrets;
     const latest = content
-      ? await parse({ file: path, name, bytes: content.bytes, defaults })
+      ? await parse({ file: path, name, bytes: content.bytes, defaults, inlineSecrets })
       : unreadable(path, problem ? [problem] : []);
     const good = hasErrors(latest.diagnostics) ? (before?.good ?? null) : latest;
     return { name, version, latest, good };

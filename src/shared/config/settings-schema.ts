@@ -3,12 +3,18 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../runtime/log.ts';
-import { choice, duration, flag, integer, oneOrMany, secret, text } from './fields.ts';
+import { choice, duration, flag, integer, oneOrMany, secret, text, zone } from './fields.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName } from './settings-table.ts';
 
 /** More than a process can have sockets. */
 const RUNS = { min: 1, max: 65_536 };
 const DRAIN_MS = { min: 0, max: 600_000 };
+/** etcd grants no shorter one by its default election timeout. */
+const TTL_MS = { min: 2000, max: 600_000 };
+const SIGN_MS = { min: 50, max: 60_000 };
+const RANK_STEP_MS = { min: 0, max: 10_000 };
+
+const PREFIX = /^\/([\w.-]+\/)+$/;
 
 const isServer = (server: string): boolean => {
   const [, address = '', port = '53'] = /^\[?([^\]]+?)\]?(?::(\d{1,5}))?$/.exec(server) ?? [];
@@ -35,6 +41,23 @@ export const VALUES = {
   drain: duration({ ...SETTINGS.drain, ...DRAIN_MS }),
   state: text(SETTINGS.state).refine((dir) => dir !== '', { error: 'must be a folder, or none' }),
   log_level: choice(LOG_LEVELS, SETTINGS.log_level),
+  etcd: oneOrMany(text(SETTINGS.etcd), SETTINGS.etcd.about),
+  'etcd_tls.ca': text(SETTINGS['etcd_tls.ca']),
+  'etcd_tls.cert': text(SETTINGS['etcd_tls.cert']),
+  'etcd_tls.key': text(SETTINGS['etcd_tls.key']),
+  'etcd_auth.username': text(SETTINGS['etcd_auth.username']),
+  'etcd_auth.password': secret(SETTINGS['etcd_auth.password']),
+  etcd_prefix: text(SETTINGS.etcd_prefix).refine((prefix) => PREFIX.test(prefix), {
+    error: 'must begin and end with a slash, such as /watcher/v1/',
+  }),
+  zone: zone(SETTINGS.zone),
+  on_coordination_loss: choice(['run', 'stop'], SETTINGS.on_coordination_loss),
+  pool_key: text(SETTINGS.pool_key),
+  'timing.ttl': duration({ ...SETTINGS['timing.ttl'], ...TTL_MS }),
+  'timing.heartbeat': duration({ ...SETTINGS['timing.heartbeat'], ...SIGN_MS }),
+  'timing.margin': duration({ ...SETTINGS['timing.margin'], ...SIGN_MS }),
+  'timing.call': duration({ ...SETTINGS['timing.call'], ...SIGN_MS }),
+  'timing.rank_step': duration({ ...SETTINGS['timing.rank_step'], ...RANK_STEP_MS }),
 } satisfies Record<SettingName, z.ZodType>;
 
 /** What one source says, by names with dots: sources are laid over each other name by name. */

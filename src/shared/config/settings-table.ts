@@ -65,6 +65,74 @@ export const SETTINGS = {
     takes: 'level',
     default: 'info',
   },
+  etcd: {
+    about: 'members of the etcd of the pool, separated by commas; plain http on loopback only',
+    takes: 'urls',
+    default: null,
+  },
+  'etcd_tls.ca': {
+    about: 'certificates of the authority that etcd is trusted by, PEM; the system’s without it',
+    takes: 'file',
+    default: null,
+  },
+  'etcd_tls.cert': { about: 'client certificate for etcd, PEM', takes: 'file', default: null },
+  'etcd_tls.key': { about: 'private key of that certificate, PEM', takes: 'file', default: null },
+  'etcd_auth.username': {
+    about: 'user at etcd; prefer a client certificate',
+    takes: 'name',
+    default: null,
+  },
+  'etcd_auth.password': {
+    about: 'password of that user; in a file only as a reference',
+    takes: '${env:NAME} or ${file:PATH}',
+    default: null,
+    secret: true,
+  },
+  etcd_prefix: {
+    about: 'where the keys of this pool begin; pools with different ones share an etcd',
+    takes: 'prefix',
+    default: '/watcher/v1/',
+  },
+  zone: {
+    about: 'name of the network that this worker sees',
+    takes: 'name',
+    default: null,
+  },
+  on_coordination_loss: {
+    about: 'what a worker does without etcd: run on, or stop; the same for a whole pool',
+    takes: 'choice',
+    default: 'run',
+  },
+  pool_key: {
+    about: 'key that seals secrets of check files on their way through etcd',
+    takes: 'file',
+    default: null,
+  },
+  'timing.ttl': {
+    about: 'after how long without a sign of life what a process holds is free',
+    takes: 'duration',
+    default: '6s',
+  },
+  'timing.heartbeat': {
+    about: 'how often it gives a sign of life',
+    takes: 'duration',
+    default: '2s',
+  },
+  'timing.margin': {
+    about: 'how long before its end a lease is no longer trusted',
+    takes: 'duration',
+    default: '1500ms',
+  },
+  'timing.call': {
+    about: 'how long one call to etcd may take',
+    takes: 'duration',
+    default: '1s',
+  },
+  'timing.rank_step': {
+    about: 'how long each worker lets the one before it try first to claim a jobset',
+    takes: 'duration',
+    default: '150ms',
+  },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;

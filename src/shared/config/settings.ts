@@ -4,10 +4,12 @@ import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { JsonValue } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
+import type { PoolSettings } from '../domain/pool-settings.ts';
 import type { SinkSettings } from '../domain/sink-settings.ts';
 import type { LogLevel } from '../runtime/log.ts';
 import { faultsOf } from './issues.ts';
 import { readSettingsFile, type SettingsFile } from './settings-file.ts';
+import { poolOf } from './settings-pool.ts';
 import { type GivenSettings, VALUES } from './settings-schema.ts';
 import {
   flagOf,
@@ -35,6 +37,7 @@ export interface Settings {
   /** Where what is not delivered yet outlives the process; null: nowhere. */
   readonly state: string | null;
   readonly logLevel: LogLevel;
+  readonly pool: PoolSettings;
   /** Of the whole pool; what check files post is not among them. */
   readonly sinks: readonly SinkSettings[];
 }
@@ -154,6 +157,7 @@ const settingsOf = (given: GivenSettings): Omit<Settings, 'sinks'> => {
     drainMs: of('drain'),
     state: given.state === undefined || given.state === 'none' ? null : given.state,
     logLevel: of('log_level'),
+    pool: poolOf(given, of),
   };
 };
 

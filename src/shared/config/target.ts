@@ -75,11 +75,6 @@ export const headerProblem = (name: string, value: string): Objection | null => 
 const LINE_BREAKING = /(?!\t)\p{Cc}/u;
 const UNSENDABLE = /[^\p{Cc}\u0020-\u00ff]/u;
 
-const SECRET_HEADER =
-  /^(?:authorization|cookie|proxy-authorization|.*(?:api-?key|token|secret).*)$/i;
-
-export const isSecretHeader = (name: string): boolean => SECRET_HEADER.test(name);
-
 /** CONNECT asks for a tunnel, not for an answer. */
 export const methodProblem = (method: string): string | null =>
   /^[A-Z]{1,20}$/.test(method) && method !== 'CONNECT'

@@ -9,7 +9,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { CheckDefinition, CheckId, CheckSpec } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
 import type { Entry } from './kv.ts';
-import { parseRecord } from './records.ts';
+import { NewerRecord, parseRecord } from './records.ts';
 
 /** A chunk is cut in two past this, as long as it holds more than one definition. */
 const CHUNK_BYTES = 256 * 1024;
@@ -63,22 +63,57 @@ export const encodeDefinitions = (definitions: readonly CheckDefinition[]): Buff
   ];
 };
 
-/** Throws WCH_RECORD for a chunk that is damaged or of a newer watcher. */
-export const decodeDefinitions = (chunks: readonly Entry[]): CheckDefinition[] =>
-  chunks.flatMap((entry) => {
+/**
+ * Of all that stands under a jobset's prefix, in any order. Throws WCH_RECORD for a chunk that is damaged
+ * or of a newer watcher; passes over a key that is no chunk's.
+ */
+export const decodeDefinitions = (entries: readonly Entry[]): CheckDefinition[] =>
+  chunksIn(entries).flatMap((entry) => {
     const chunk = readChunk(entry);
     const specs = chunk.specs.map(deepFreeze);
     return chunk.jobs.map(([id, key, index]) => ({ id, key, spec: specs[index] as CheckSpec }));
   });
 
+const CHUNK_KEY = /\/(\d+)$/;
+
+/** By number: in the order of keys, the eleventh chunk stands before the third. */
+const chunksIn = (entries: readonly Entry[]): readonly Entry[] =>
+  entries
+    .flatMap((entry) => {
+      const number = CHUNK_KEY.exec(entry.key)?.[1];
+      return number === undefined ? [] : [{ entry, number: Number(number) }];
+    })
+    .sort((a, b) => a.number - b.number)
+    .map(({ entry }) => entry);
+
 const readChunk = (entry: Entry): Chunk => {
-  const record = parseRecord(entry.key, inflate(entry)) as unknown as Chunk;
-  if (record.kind === 'check') return record;
-  throw new WatcherError(
-    'WCH_RECORD',
-    `${entry.key} holds jobs of a kind that this watcher does not know`,
-  );
+  const record = parseRecord(entry.key, inflate(entry));
+  const isOfNewer = typeof record['kind'] === 'string' && record['kind'] !== 'check';
+  if (isOfNewer || specsIn(record).some(isUnknown))
+    throw new NewerRecord(entry.key, 'holds jobs of a kind that this watcher does not know');
+  if (isChunk(record)) return record;
+  throw new WatcherError('WCH_RECORD', `${entry.key} is damaged: look at "specs" and "jobs"`);
 };
+
+type Parsed = ReturnType<typeof parseRecord>;
+
+const specsIn = ({ specs }: Parsed): readonly { readonly kind?: unknown }[] =>
+  Array.isArray(specs) ? specs.filter((spec) => typeof spec === 'object' && spec !== null) : [];
+
+const KINDS: Readonly<Record<CheckSpec['kind'], true>> = { http: true };
+const isUnknown = ({ kind }: { readonly kind?: unknown }): boolean =>
+  typeof kind === 'string' && !Object.hasOwn(KINDS, kind);
+
+const isChunk = (record: Parsed): record is Parsed & Chunk => {
+  const { kind, specs, jobs } = record;
+  if (kind !== 'check' || !Array.isArray(specs) || !Array.isArray(jobs)) return false;
+  const isJob = ([id, key, index]: readonly unknown[]): boolean =>
+    typeof id === 'string' && typeof key === 'string' && isSpec(specs[index as number]);
+  return jobs.every((job) => Array.isArray(job) && isJob(job));
+};
+
+const isSpec = (spec: { readonly kind?: unknown } | null | undefined): boolean =>
+  typeof spec?.kind === 'string';
 
 const inflate = (entry: Entry): string => {
   try {

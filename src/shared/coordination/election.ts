@@ -7,12 +7,13 @@
 import { WatcherError } from '../domain/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { backoffMs, isLeaseLost, isUnavailable } from './backoff.ts';
+import { backoffMs, isAway, isLeaseLost } from './backoff.ts';
+import { joinEpoch } from './epoch-record.ts';
 import { Fence } from './fence.ts';
 import { keepAlive, type LeaseTiming, pause } from './heartbeat.ts';
 import type { Keys } from './keys.ts';
 import type { Condition, KeyValueStore, Lease, Revision } from './kv.ts';
-import { encodeLeader } from './records.ts';
+import { encodeLeader, isNewerRecord as isOfNewer } from './records.ts';
 
 export interface Term {
   /** Part of every write of this leader. */
@@ -50,7 +51,7 @@ export class Election {
         await this.#serve(lead, signal);
         failures = 0;
       } catch (error) {
-        if (!isUnavailable(error) && !isLeaseLost(error)) throw error;
+        if (!isAway(error) && !isLeaseLost(error) && !isOfNewer(error)) throw error;
         failures += 1;
         await pause(this.#options.clock, backoffMs(failures, this.#options.random), signal);
       }
@@ -64,6 +65,7 @@ export class Election {
     const { store, keys, clock, random, timing } = this.#options;
     await this.#vacancy(signal);
     if (signal.aborted) return;
+    await joinEpoch(this.#options);
     const lease = await store.lease(timing.ttlMs);
     const term = await this.#accede(lease);
     if (term === null) return lease.revoke();
@@ -87,12 +89,24 @@ export class Election {
     }
   }
 
-  /** Resolves when nobody leads, or the signal aborts. */
+  /** Resolves when nobody leads, or the signal aborts. A watch may be blind: it is asked again. */
   async #vacancy(signal: AbortSignal): Promise<void> {
+    const { store, keys, clock, timing } = this.#options;
+    while (!signal.aborted) {
+      const { entries, revision } = await store.snapshot(keys.leader);
+      if (entries.length === 0) return;
+      const over = new AbortController();
+      const ended = AbortSignal.any([signal, over.signal]);
+      await Promise.race([
+        this.#untilDeleted(revision, ended),
+        pause(clock, timing.ttlMs, ended),
+      ]).finally(() => over.abort());
+    }
+  }
+
+  async #untilDeleted(after: Revision, signal: AbortSignal): Promise<void> {
     const { store, keys } = this.#options;
-    const { entries, revision } = await store.snapshot(keys.leader);
-    if (entries.length === 0) return;
-    for await (const event of store.watch(keys.leader, revision, signal)) {
+    for await (const event of store.watch(keys.leader, after, signal)) {
       if (event.kind === 'gap' || event.changes.some((change) => change.kind === 'delete')) return;
     }
   }
@@ -111,7 +125,7 @@ export class Election {
       const { succeeded, revision } = await store.commit([absent], [put]);
       if (succeeded) return termOf(revision);
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (!isAway(error)) throw error;
     }
     const { entries } = await store.snapshot(key);
     const [leader] = entries;

@@ -29,11 +29,16 @@ export class Fence {
    * larger of the two distances is the safe one.
    */
   get attached(): boolean {
+    return this.remainingMs > 0;
+  }
+
+  /** How long it stays open if nothing renews it; 0 or less when it is closed. */
+  get remainingMs(): number {
     const elapsed = Math.max(
       this.#clock.monotonicMs() - this.#monotonicAt,
       this.#clock.now() - this.#wallAt,
     );
-    return elapsed < this.#ttlMs - this.#marginMs;
+    return this.#ttlMs - this.#marginMs - elapsed;
   }
 
   /** Renews by `renew`, and opens the fence, counted from before the request was sent. */

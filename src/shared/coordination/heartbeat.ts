@@ -5,7 +5,7 @@
 
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { backoffMs, isLeaseLost, isUnavailable } from './backoff.ts';
+import { backoffMs, isAway, isLeaseLost } from './backoff.ts';
 import type { Fence } from './fence.ts';
 
 export interface LeaseTiming {
@@ -15,11 +15,21 @@ export interface LeaseTiming {
   readonly heartbeatMs: number;
   /** How long before its end a lease is no longer trusted. */
   readonly marginMs: number;
+  /** Of one attempt to renew, after which a worker knows that it is cut off. */
+  readonly callMs: number;
+  /** How much later than the one before it each of those who could claim a jobset tries. */
+  readonly rankStepMs: number;
 }
 
-export const LEASE_TIMING: LeaseTiming = { ttlMs: 6000, heartbeatMs: 2000, marginMs: 1500 };
+export const LEASE_TIMING: LeaseTiming = {
+  ttlMs: 6000,
+  heartbeatMs: 2000,
+  marginMs: 1500,
+  callMs: 1000,
+  rankStepMs: 150,
+};
 
-/** Of a heartbeat: a fleet that started together must not beat together. */
+/** A fleet that started together must not beat together; sooner, never later than it is said to. */
 const JITTER = 0.1;
 
 export interface KeepAlive {
@@ -42,18 +52,18 @@ export const keepAlive = async (options: KeepAlive, signal: AbortSignal): Promis
   while (!signal.aborted) {
     try {
       await fence.extend(beat);
+      // An answer that was read late proves the past only: after a pause it may take a second one.
+      if (!fence.attached) continue;
       failures = 0;
       onBeat?.();
     } catch (error) {
       if (isLeaseLost(error)) return fence.close();
-      if (!isUnavailable(error)) throw error;
+      if (!isAway(error)) throw error;
       failures += 1;
       onFailure?.(error);
     }
     const pauseMs =
-      failures > 0
-        ? backoffMs(failures, random)
-        : heartbeatMs * (1 + JITTER * (2 * random.next() - 1));
+      failures > 0 ? backoffMs(failures, random) : heartbeatMs * (1 - JITTER * random.next());
     await pause(clock, pauseMs, signal);
   }
 };

@@ -10,18 +10,34 @@ export class Keys {
   readonly jobsets: string;
   readonly owners: string;
   readonly workers: string;
+  /** What the next owner of each jobset must know. */
+  readonly checkpoints: string;
+  /** What each worker has done, also of workers that are gone. */
+  readonly progresses: string;
+  readonly beats: string;
+  /** Of all jobsets. */
+  readonly allDefinitions: string;
   /** The leading admin. */
   readonly leader: string;
-  readonly #beats: string;
-  readonly #definitions: string;
+  /** Which life of the store this is. */
+  readonly epoch: string;
+  /** Moved by each transaction that gives a new job its place. */
+  readonly places: string;
+  /** Which folder the ledger follows. */
+  readonly folder: string;
 
   constructor(prefix: string = DEFAULT_PREFIX) {
     this.jobsets = `${prefix}jobset/`;
     this.owners = `${prefix}own/`;
     this.workers = `${prefix}worker/`;
+    this.checkpoints = `${prefix}ck/`;
+    this.progresses = `${prefix}progress/`;
+    this.beats = `${prefix}hb/`;
+    this.allDefinitions = `${prefix}def/`;
     this.leader = `${prefix}admin/leader`;
-    this.#beats = `${prefix}hb/`;
-    this.#definitions = `${prefix}def/`;
+    this.epoch = `${prefix}meta/epoch`;
+    this.places = `${prefix}meta/places`;
+    this.folder = `${prefix}meta/folder`;
   }
 
   jobset(id: JobsetId): string {
@@ -44,13 +60,25 @@ export class Keys {
     return this.workers + id;
   }
 
-  beat(id: WorkerId): string {
-    return this.#beats + id;
+  workerOf(key: string): WorkerId {
+    return key.slice(this.workers.length) as WorkerId;
   }
 
-  /** Prefix of a jobset's chunks; key order is chunk order up to ten chunks, which is plenty. */
+  checkpoint(id: JobsetId): string {
+    return this.checkpoints + id;
+  }
+
+  progress(id: WorkerId): string {
+    return this.progresses + id;
+  }
+
+  beat(id: WorkerId): string {
+    return this.beats + id;
+  }
+
+  /** Prefix of a jobset's chunks. */
   definitions(id: JobsetId): string {
-    return `${this.#definitions}${id}/`;
+    return `${this.allDefinitions}${id}/`;
   }
 
   chunk(id: JobsetId, index: number): string {

@@ -7,18 +7,20 @@ import type { IRangeResponse } from 'etcd3';
 import { WatcherError } from '../domain/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { Calls, closedError } from './etcd/calls.ts';
+import { isLeaseLost } from './backoff.ts';
+import { Calls, closedError, type Outage } from './etcd/calls.ts';
 import { Epoch } from './etcd/epoch.ts';
-import { isAnswerTooLong } from './etcd/errors.ts';
+import { askHealth, type EtcdHealth } from './etcd/health.ts';
 import { EtcdLease } from './etcd/lease.ts';
+import { type Listing, listAll } from './etcd/listing.ts';
 import { type EtcdConnection, Members } from './etcd/members.ts';
+import { DEFAULT_QUOTA_BYTES } from './etcd/warnings.ts';
 import { Watch, type WatchTiming } from './etcd/watch.ts';
-import { entryOf, keyAfter, rangeOf, readsOf, transactionOf } from './etcd/wire.ts';
+import { readsOf, transactionOf } from './etcd/wire.ts';
 import type {
   ChangedSince,
   Commit,
   Condition,
-  Entry,
   KeyValueStore,
   Lease,
   Operation,
@@ -50,28 +52,26 @@ export interface EtcdStoreOptions extends EtcdConnection {
   readonly random: Random;
   /** A key that the user may read; asked for to see whether etcd is there. It need not exist. */
   readonly readableKey?: string;
+  /** What etcd runs with, for its health. */
+  readonly quotaBytes?: number;
   readonly timing?: Partial<EtcdTiming>;
 }
 
-/** Keys in one answer. A page that is longer than what we accept is asked for again, in smaller ones. */
-const PAGE_KEYS = 1000;
-/** Of a listing that is overtaken by compaction. */
-const LISTING_TRIES = 3;
-
-interface Listing {
-  readonly entries: readonly Entry[];
-  readonly total: number;
-  readonly revision: Revision;
+export interface EtcdStore extends KeyValueStore {
+  /** What its members say about themselves; one that is away is said to be. */
+  health(): Promise<EtcdHealth>;
+  /** Null while etcd answers: since when it does not, and why. */
+  readonly outage: Outage | null;
 }
 
 /**
- * Resolves once etcd has answered. Throws WCH_SETTINGS for a file that cannot be read, and
+ * Resolves once etcd has answered. Throws WCH_SETTINGS for a file that cannot be read or used, and
  * WCH_STORE_UNAVAILABLE when no member answers: `retryable` unless it is for the user to mend.
  */
-export const openEtcdStore = async (options: EtcdStoreOptions): Promise<KeyValueStore> => {
+export const openEtcdStore = async (options: EtcdStoreOptions): Promise<EtcdStore> => {
   if (options.endpoints.length === 0)
     throw new WatcherError('WCH_SETTINGS', 'no endpoint of etcd is given');
-  const store = new EtcdStore(options);
+  const store = new Store(options);
   try {
     await store.connect();
     return store;
@@ -81,7 +81,17 @@ export const openEtcdStore = async (options: EtcdStoreOptions): Promise<KeyValue
   }
 };
 
-class EtcdStore implements KeyValueStore {
+/** Etcd does not say which key it refuses. */
+const whatOf = (operations: readonly Operation[]): string => {
+  const [first] = operations;
+  if (first === undefined) return 'a commit';
+  const key = first.kind === 'list' ? first.prefix : first.key;
+  return operations.length === 1
+    ? `a commit about ${key}`
+    : `a commit about ${key} and ${operations.length - 1} more`;
+};
+
+class Store implements EtcdStore {
   readonly #options: EtcdStoreOptions;
   readonly #timing: EtcdTiming;
   readonly #closed = new AbortController();
@@ -107,7 +117,16 @@ class EtcdStore implements KeyValueStore {
       });
     this.#callMembers = membersFor('calls');
     this.#watchMembers = membersFor('watch');
-    this.#calls = new Calls(this.#callMembers, clock, this.#closed.signal);
+    this.#calls = new Calls({
+      members: this.#callMembers,
+      clock,
+      epoch: this.#epoch,
+      closed: this.#closed.signal,
+    });
+  }
+
+  get outage(): Outage | null {
+    return this.#calls.outage;
   }
 
   /** Asks each member at most once. */
@@ -140,10 +159,12 @@ class EtcdStore implements KeyValueStore {
     this.#requireOpen();
     checkRequest(when, then, otherwise);
     const repeatable = then.every(({ kind }) => kind === 'get' || kind === 'list');
-    const plan = { what: 'a commit', withinMs: this.#timing.callMs, repeatable };
+    const plan = { what: whatOf(then), withinMs: this.#timing.callMs, repeatable };
     const request = transactionOf(when, then, otherwise);
     const mark = this.#epoch.mark();
-    const answer = await this.#calls.ask(plan, ({ kv }, options) => kv.txn(request, options));
+    const answer = await this.#calls
+      .ask(plan, ({ kv }, options) => kv.txn(request, options))
+      .catch((error: unknown) => this.#confirmed(error));
     this.#epoch.observe(mark, answer.header);
     const { succeeded, header } = answer;
     return { succeeded, revision: Number(header.revision), reads: readsOf(answer) };
@@ -183,77 +204,55 @@ class EtcdStore implements KeyValueStore {
     });
   }
 
+  health(): Promise<EtcdHealth> {
+    const { clock, quotaBytes = DEFAULT_QUOTA_BYTES } = this.#options;
+    return askHealth({
+      connection: this.#options,
+      clock,
+      callMs: this.#timing.callMs,
+      quotaBytes,
+      epoch: this.#epoch,
+      closed: this.#closed.signal,
+      readFirst: () => this.#count(1),
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort();
     this.#callMembers[Symbol.dispose]();
     this.#watchMembers[Symbol.dispose]();
   }
 
-  /** All pages at the revision of the first; from the start when compaction overtakes them. */
-  async #list(prefix: string, minModRevision: Revision): Promise<Listing> {
+  /** That there is no such lease may be the word of another cluster, and such answers do not show it. */
+  async #confirmed(error: unknown): Promise<never> {
+    if (isLeaseLost(error)) await this.#verify();
+    throw error;
+  }
+
+  #list(prefix: string, minModRevision: Revision): Promise<Listing> {
     this.#requireOpen();
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.#pages(prefix, minModRevision);
-      } catch (error) {
-        const isCompacted = error instanceof WatcherError && error.code === 'WCH_STORE_COMPACTED';
-        if (!isCompacted) throw error;
-        if (tries >= LISTING_TRIES)
-          throw new WatcherError('WCH_STORE_UNAVAILABLE', error.message, {
-            cause: error,
-            retryable: true,
-          });
-      }
-    }
-  }
-
-  async #pages(prefix: string, minModRevision: Revision): Promise<Listing> {
-    const entries: Entry[] = [];
-    const { key: start, range_end } = rangeOf(prefix);
-    let [key, revision, total]: [Buffer, Revision, number] = [start, 0, 0];
-    for (let limit = PAGE_KEYS; ; ) {
-      const request = { key, range_end, revision, limit, min_mod_revision: minModRevision };
-      const page = await this.#page(request).catch((error: unknown) => {
-        if (limit === 1 || !isAnswerTooLong(error)) throw error;
-        return null;
-      });
-      if (page === null) {
-        limit = Math.ceil(limit / 8);
-        continue;
-      }
-      if (revision === 0) {
-        revision = Number(page.header.revision);
-        total = Number(page.count);
-      }
-      for (const kv of page.kvs) entries.push(entryOf(kv));
-      const last = entries.at(-1);
-      if (!page.more || last === undefined) return { entries, total, revision };
-      key = keyAfter(last.key);
-    }
-  }
-
-  async #page(request: {
-    key: Buffer;
-    range_end: Buffer;
-    revision: Revision;
-    limit: number;
-    min_mod_revision: Revision;
-  }): Promise<IRangeResponse> {
-    const plan = { what: 'a listing', withinMs: this.#timing.readMs, repeatable: true };
-    const mark = this.#epoch.mark();
-    const page = await this.#calls.ask(plan, ({ kv }, options) => kv.range(request, options));
-    this.#epoch.observe(mark, page.header);
-    return page;
+    const plan = { what: `listing ${prefix}`, withinMs: this.#timing.readMs, repeatable: true };
+    return listAll(prefix, minModRevision, async (request) => {
+      const mark = this.#epoch.mark();
+      const page = await this.#calls.ask(plan, ({ kv }, options) => kv.range(request, options));
+      this.#epoch.observe(mark, page.header);
+      return page;
+    });
   }
 
   /** The cheapest question that a majority of the members must answer. */
   async #verify(): Promise<void> {
+    const mark = this.#epoch.mark();
+    const { header } = await this.#count(0);
+    this.#epoch.observe(mark, header);
+  }
+
+  /** At a revision; 0 is the present one. */
+  #count(revision: Revision): Promise<IRangeResponse> {
     const plan = { what: 'asking for etcd', withinMs: this.#timing.callMs, repeatable: true };
     const key = Buffer.from(this.#options.readableKey ?? '\0');
-    const request = { key, count_only: true };
-    const mark = this.#epoch.mark();
-    const { header } = await this.#calls.ask(plan, ({ kv }, options) => kv.range(request, options));
-    this.#epoch.observe(mark, header);
+    const request = { key, revision, count_only: true };
+    return this.#calls.ask(plan, ({ kv }, options) => kv.range(request, options));
   }
 
   #requireOpen(): void {

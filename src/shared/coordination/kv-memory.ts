@@ -24,11 +24,14 @@ import type {
 } from './kv.ts';
 import { checkRequest } from './kv-limits.ts';
 import { MemoryLease } from './memory-lease.ts';
+import { MemoryQuota } from './memory-quota.ts';
 import { SortedMap } from './sorted-map.ts';
 
 export interface MemoryStoreOptions {
   readonly clock: Clock;
   readonly history?: HistoryLimits;
+  /** Past it the store is full. Default: without bound. */
+  readonly quotaBytes?: number;
 }
 
 /** One event carries at most about this many changes, so that a late watcher sees no giant one. */
@@ -42,6 +45,7 @@ export class MemoryStore implements KeyValueStore {
   readonly #entries = new SortedMap<Entry>();
   readonly #leases = new Map<LeaseId, MemoryLease>();
   readonly #history: History;
+  readonly #quota: MemoryQuota;
   /** Watches that have read all there is and wait for more. */
   readonly #waiting = new Set<() => void>();
   /** As in etcd, an empty store is at revision 1. */
@@ -52,6 +56,12 @@ export class MemoryStore implements KeyValueStore {
   constructor(options: MemoryStoreOptions) {
     this.#clock = options.clock;
     this.#history = new History(this.#revision + 1, options.history ?? HISTORY_LIMITS);
+    this.#quota = new MemoryQuota(options.quotaBytes ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** What an operator does when the store is full. */
+  makeRoom(quotaBytes: number): void {
+    this.#quota.extend(quotaBytes);
   }
 
   async snapshot(prefix: string): Promise<Snapshot> {
@@ -72,6 +82,7 @@ export class MemoryStore implements KeyValueStore {
   ): Promise<Commit> {
     this.#requireOpen();
     checkRequest(when, then, otherwise);
+    this.#quota.requireRoomFor(then);
     const succeeded = when.every(
       ({ key, modRevision }) => (this.#entries.get(key)?.modRevision ?? 0) === modRevision,
     );
@@ -93,6 +104,7 @@ export class MemoryStore implements KeyValueStore {
 
   async lease(ttlMs: number): Promise<Lease> {
     this.#requireOpen();
+    this.#quota.requireRoomForLease();
     this.#leaseCount += 1;
     const lease = new MemoryLease(`lease-${this.#leaseCount}`, ttlMs, this.#clock, (ended) => {
       this.#leases.delete(ended.id);
@@ -133,12 +145,14 @@ export class MemoryStore implements KeyValueStore {
     const lease = write.lease ?? null;
     if (lease !== null) this.#leases.get(lease)?.keys.add(write.key);
     const entry: Entry = { key: write.key, value: write.value, modRevision, lease };
+    this.#quota.count(this.#entries.get(write.key), entry);
     this.#entries.set(write.key, entry);
     return { kind: 'put', entry };
   }
 
   #delete(key: string, modRevision: Revision): Change[] {
     this.#detach(key);
+    this.#quota.count(this.#entries.get(key), undefined);
     return this.#entries.delete(key) ? [{ kind: 'delete', key, modRevision }] : [];
   }
 

@@ -81,15 +81,23 @@ export interface Lease {
   revoke(): Promise<void>;
 }
 
+/**
+ * A store whose room is used up is *full* until its operator makes some: deletions alone do not end
+ * it. A commit with a put, whether its conditions hold or not, and a grant then throw WCH_STORE_FULL and
+ * change nothing; reads, watches, deletions, renewals, revokes and the end of leases go on. Of the
+ * commits that were under way when it became full, one that throws this may have been written: read
+ * back by a nonce.
+ */
 export interface KeyValueStore extends AsyncDisposable {
   snapshot(prefix: string): Promise<Snapshot>;
   changes(prefix: string, since: Revision): Promise<ChangedSince>;
   /**
    * All or nothing, operations in order: `then` when every condition holds, else `otherwise`. Keys
    * of writes must be distinct. Throws, having written nothing, WCH_STORE_LIMIT past LIMITS and
-   * WCH_LEASE_LOST for a put under a lease that is gone; WCH_STORE_UNAVAILABLE (retryable) when the
-   * outcome is unknown: read back by a nonce. An adapter that repeats a commit whose answer was lost
-   * may report `succeeded: false` although it was written: read back by a nonce then too.
+   * WCH_LEASE_LOST for a put under a lease that is gone; WCH_STORE_FULL, see above;
+   * WCH_STORE_UNAVAILABLE (retryable) when the outcome is unknown: read back by a nonce. An adapter
+   * that repeats a commit whose answer was lost may report `succeeded: false` although it was written:
+   * read back by a nonce then too.
    */
   commit(
     when: readonly Condition[],

@@ -1,6 +1,7 @@
 /**
- * The protocol of the pool, written once, above the store port: register, claim, beat, release;
- * what an admin writes is in publishing.ts. Each step is one compare-and-set transaction; the race that it wins stands beside it.
+ * The protocol of the pool, written once, above the store port: register, claim, release. The heartbeat
+ * is in beating.ts, the split in splitting.ts, what an admin writes in publishing.ts. Each step is one
+ * compare-and-set transaction; the race that it wins stands beside it.
  *
  * The token of a claim is the modRevision of `own/<jobset>`. Only claims and releases write that key,
  * so a token holds for exactly one term and grows from term to term, and each write that a worker makes
@@ -9,9 +10,10 @@
 
 import type { CheckDefinition, JobsetId, WorkerId } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
-import type { Beat, WorkerRecord } from '../domain/jobset.ts';
+import type { Checkpoint, Handover, Progress, WorkerRecord } from '../domain/jobset.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { isUnavailable } from './backoff.ts';
+import { isAway, isUnavailable } from './backoff.ts';
 import { decodeDefinitions } from './definitions.ts';
 import type { Keys } from './keys.ts';
 import type {
@@ -24,7 +26,15 @@ import type {
   Revision,
   Write,
 } from './kv.ts';
-import { decodeOwnership, encodeBeat, encodeOwnership, encodeWorker } from './records.ts';
+import {
+  decodeCheckpoint,
+  decodeJobset,
+  decodeOwnership,
+  decodeProgress,
+  encodeCheckpoint,
+  encodeOwnership,
+  encodeWorker,
+} from './records.ts';
 
 /** A worker's place in the pool: its record, written at `revision` under its lease. */
 export interface Registration {
@@ -44,6 +54,8 @@ export interface Claim {
 export interface ClaimedJobset {
   readonly claim: Claim;
   readonly definitions: readonly CheckDefinition[];
+  /** Null when the jobset was held already and only its content is new. */
+  readonly handover: Handover | null;
 }
 
 /** A jobset as somebody sees it: a watch late at times, a transaction as it is. */
@@ -63,15 +75,8 @@ export type ClaimOutcome =
   | { readonly claimed: ClaimedJobset }
   | { readonly claimed: null; readonly sight: Sight };
 
-export interface BeatOutcome {
-  /** False: the registration is gone, and with it every claim. */
-  readonly registered: boolean;
-  /** Those of the given claims that are somebody else's or nobody's now. */
-  readonly lost: readonly Claim[];
-}
-
-/** Leaves room for the registration's condition and for writes that ride along. */
-const CLAIMS_PER_BEAT = 120;
+/** A killed worker's jobsets are taken over within this: older ticks than that are not caught up blindly. */
+export const GAP_MS = 10_000;
 
 const revisionOf = (entries: readonly Entry[] | undefined): Revision =>
   entries?.[0]?.modRevision ?? 0;
@@ -79,16 +84,19 @@ const revisionOf = (entries: readonly Entry[] | undefined): Revision =>
 export class Ledger {
   readonly store: KeyValueStore;
   readonly keys: Keys;
-  readonly #random: Random;
+  readonly #clock: Clock;
+  readonly random: Random;
 
   constructor(options: {
     readonly store: KeyValueStore;
     readonly keys: Keys;
+    readonly clock: Clock;
     readonly random: Random;
   }) {
     this.store = options.store;
     this.keys = options.keys;
-    this.#random = options.random;
+    this.#clock = options.clock;
+    this.random = options.random;
   }
 
   /**
@@ -111,8 +119,8 @@ export class Ledger {
    */
   async claim(jobset: JobsetId, seen: Sight, by: Registration): Promise<ClaimOutcome> {
     const own = this.keys.owner(jobset);
-    const nonce = this.#random.uuid();
-    const value = encodeOwnership({ worker: by.worker.id, nonce });
+    const nonce = this.random.uuid();
+    const value = encodeOwnership({ worker: by.worker.id, nonce, holdMs: 0 });
     const when = [
       { key: own, modRevision: seen.ownRevision },
       { key: this.keys.jobset(jobset), modRevision: seen.revision },
@@ -139,41 +147,24 @@ export class Ledger {
     );
     const revision = revisionOf(reads[1]);
     if (!succeeded || revision === 0) return null;
-    return { claim: { jobset, token, revision }, definitions: decodeDefinitions(reads[2] ?? []) };
+    const definitions = decodeDefinitions(reads[2] ?? []);
+    return { claim: { jobset, token, revision }, definitions, handover: null };
   }
 
   /**
-   * Says that the worker lives, if all that it believes to hold is still its own, and names what is
-   * not. The lease must have been renewed just before: a store may answer a renewal of a lease that
-   * has ended, and this transaction is what catches that lie.
+   * Hands a jobset back, with what its next owner must know; null leaves what is known as it stands. The
+   * race: the claim was lost meanwhile and another holds it; then its key has another revision, and
+   * nothing is written.
    */
-  async beat(by: Registration, beat: Beat, claims: readonly Claim[]): Promise<BeatOutcome> {
-    const put: Write = {
-      kind: 'put',
-      key: this.keys.beat(by.worker.id),
-      value: encodeBeat(beat),
-      lease: by.lease.id,
-    };
-    const lost: Claim[] = [];
-    for (let at = 0; at === 0 || at < claims.length; at += CLAIMS_PER_BEAT) {
-      const part = claims.slice(at, at + CLAIMS_PER_BEAT);
-      const outcome = await this.#beatFor(by, part, at === 0 ? [put] : []);
-      if (!outcome.registered) return outcome;
-      lost.push(...outcome.lost);
-    }
-    return { registered: true, lost };
-  }
-
-  /**
-   * Hands a jobset back. The race: the claim was lost meanwhile and another holds it; then its key has
-   * another revision, and nothing is written.
-   */
-  async release(claim: Claim): Promise<void> {
-    const nonce = this.#random.uuid();
-    const value = encodeOwnership({ worker: null, nonce });
-    const put: Write = { kind: 'put', key: this.keys.owner(claim.jobset), value };
-    await this.#settled(nonce, claim.jobset, () =>
-      this.store.commit([this.#holds(claim)], [put], [{ kind: 'get', key: put.key }]),
+  async release(claim: Claim, handover: Handover | null): Promise<void> {
+    const { jobset } = claim;
+    const nonce = this.random.uuid();
+    const own = this.keys.owner(jobset);
+    const vacant = encodeOwnership({ worker: null, nonce, holdMs: 0 });
+    const writes: Write[] = [{ kind: 'put', key: own, value: vacant }];
+    if (handover !== null) writes.push(this.#handedOver(jobset, handover));
+    await this.#settled(nonce, jobset, () =>
+      this.store.commit([this.#holds(claim)], writes, [{ kind: 'get', key: own }]),
     );
   }
 
@@ -186,21 +177,6 @@ export class Ledger {
     return succeeded ? { worker, lease: by.lease, revision } : null;
   }
 
-  async #beatFor(
-    by: Registration,
-    claims: readonly Claim[],
-    writes: Write[],
-  ): Promise<BeatOutcome> {
-    const gets = claims.map((claim): Read => ({ kind: 'get', key: this.keys.owner(claim.jobset) }));
-    const registration: Read = { kind: 'get', key: this.keys.worker(by.worker.id) };
-    const when = [this.#isRegistered(by), ...claims.map((claim) => this.#holds(claim))];
-    const { succeeded, reads } = await this.store.commit(when, writes, [registration, ...gets]);
-    if (succeeded) return { registered: true, lost: [] };
-    const lost = claims.filter((claim, i) => revisionOf(reads[i + 1]) !== claim.token);
-    // By the lease, not by the revision: announcing a drain writes the record anew.
-    return { registered: reads[0]?.[0]?.lease === by.lease.id, lost };
-  }
-
   /**
    * The outcome of a commit that puts `own/<jobset>` with a nonce. When the answer was lost, or says
    * no because the store's client sent it twice, the key itself tells: our nonce there means that it
@@ -208,7 +184,7 @@ export class Ledger {
    */
   async #settled(nonce: string, jobset: JobsetId, send: () => Promise<Commit>): Promise<Commit> {
     const sent = await send().catch((error: unknown) => {
-      if (isUnavailable(error)) return error as WatcherError;
+      if (isAway(error)) return error as WatcherError;
       throw error;
     });
     const isAnswer = !(sent instanceof WatcherError);
@@ -222,19 +198,61 @@ export class Ledger {
   async #claimed(jobset: JobsetId, reads: Commit['reads']): Promise<ClaimedJobset> {
     const claim = { jobset, token: revisionOf(reads[0]), revision: revisionOf(reads[1]) };
     try {
-      return { claim, definitions: decodeDefinitions(reads[2] ?? []) };
+      for (const record of reads[1] ?? []) decodeJobset(jobset, record);
+      const definitions = decodeDefinitions(reads[2] ?? []);
+      return { claim, definitions, handover: await this.#handover(jobset, reads[3]?.[0]) };
     } catch (error) {
-      await this.release(claim);
+      await this.release(claim, null);
       throw error;
     }
   }
 
-  /** Owner, record and definitions, in this order. */
+  /**
+   * A damaged checkpoint must not stop its jobset: what is not known then is caught up for `GAP_MS`. The
+   * same holds when the progress of the last owner cannot be read now: a store that goes away at this
+   * moment must not make the jobset blind.
+   */
+  async #handover(jobset: JobsetId, entry: Entry | undefined): Promise<Handover> {
+    if (entry === undefined) return { progress: null, states: {} };
+    const unknown: Progress = { through: this.#clock.now() - GAP_MS, open: [] };
+    const checkpoint = readable(entry, decodeCheckpoint);
+    if (checkpoint === null) return { progress: unknown, states: {} };
+    const { worker, states } = checkpoint;
+    const progress = worker === null ? checkpoint.progress : await this.#progressOf(jobset, worker);
+    return { progress: progress ?? unknown, states };
+  }
+
+  async #progressOf(jobset: JobsetId, worker: WorkerId): Promise<Progress | null> {
+    const entry = await this.#read(this.keys.progress(worker));
+    const progress = entry === undefined ? null : readable(entry, decodeProgress);
+    return progress?.left[jobset] ?? progress;
+  }
+
+  /** Undefined also when the store cannot be asked, twice in a row. */
+  async #read(key: string): Promise<Entry | undefined> {
+    for (let tries = 0; tries < 2; tries += 1) {
+      try {
+        return (await this.store.commit([], [{ kind: 'get', key }])).reads[0]?.[0];
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  #handedOver(jobset: JobsetId, { progress, states }: Handover): Write {
+    const checkpoint: Checkpoint = { worker: null, progress, states };
+    const value = encodeCheckpoint(checkpoint);
+    return { kind: 'put', key: this.keys.checkpoint(jobset), value };
+  }
+
+  /** Owner, record, definitions and checkpoint, in this order. */
   #content(jobset: JobsetId): Read[] {
     return [
       { kind: 'get', key: this.keys.owner(jobset) },
       { kind: 'get', key: this.keys.jobset(jobset) },
       { kind: 'list', prefix: this.keys.definitions(jobset) },
+      { kind: 'get', key: this.keys.checkpoint(jobset) },
     ];
   }
 
@@ -261,6 +279,14 @@ const sightOf = ({ reads, revision }: Commit): Sight => {
     owner: own ? ownerIn(own) : null,
     at: revision,
   };
+};
+
+const readable = <T>(entry: Entry, decode: (entry: Entry) => T): T | null => {
+  try {
+    return decode(entry);
+  } catch {
+    return null;
+  }
 };
 
 /** Who holds the jobset, says its `own` key; a record that only a newer watcher can read is held. */

@@ -8,8 +8,15 @@ import type { Jobset } from '../domain/jobset.ts';
 import { decodeDefinitions, encodeDefinitions } from './definitions.ts';
 import type { Term } from './election.ts';
 import type { Keys } from './keys.ts';
-import type { KeyValueStore, Revision, Write } from './kv.ts';
-import { decodeJobset, encodeJobset } from './records.ts';
+import type { Condition, Entry, KeyValueStore, Revision, Write } from './kv.ts';
+import {
+  decodeFollowed,
+  decodeJobset,
+  encodeFollowed,
+  encodeJobset,
+  encodePlaces,
+  isNewerRecord,
+} from './records.ts';
 
 /** A jobset as it stands, and the revision that the next write about it must find. */
 export interface Published {
@@ -17,14 +24,32 @@ export interface Published {
   readonly revision: Revision;
 }
 
-/** `old` is null for a new jobset; its chunks beyond the new ones are deleted. */
+/**
+ * `old` is null for a new jobset; its chunks beyond the new ones are deleted, and workers that could not
+ * reach its endpoints are still avoided.
+ */
 export interface Replacement {
   readonly old: Published | null;
   readonly id: JobsetId;
   readonly source: Jobset['source'];
+  readonly zone: Jobset['zone'];
   readonly digest: string;
   /** In the order of the jobs. */
   readonly definitions: readonly CheckDefinition[];
+  /** Where it gives jobs their place: nobody else has given one since. */
+  readonly places?: Places | undefined;
+}
+
+/** Read before the ledger is compared; each write that gives a job its place moves it on. */
+export interface Places {
+  revision: Revision;
+}
+
+/** What stands beside the jobsets. */
+export interface Standing {
+  /** Which folder the ledger follows; null when it never followed one. */
+  readonly folder: string | null;
+  readonly places: Places;
 }
 
 export class Publishing {
@@ -36,12 +61,34 @@ export class Publishing {
     this.#keys = options.keys;
   }
 
-  /** Every jobset that this version understands; those of a newer one are nobody's business here. */
-  async *jobsets(): AsyncGenerator<Published> {
+  /** Throws WCH_RECORD when a newer watcher leads here. */
+  async standing(): Promise<Standing> {
+    const { folder, places } = this.#keys;
+    const gets = [folder, places].map((key) => ({ kind: 'get', key }) as const);
+    const { reads } = await this.#store.commit([], gets);
+    const [followed, moved] = reads.map(([entry]) => entry);
+    return {
+      folder: followed ? folderIn(followed) : null,
+      places: { revision: moved?.modRevision ?? 0 },
+    };
+  }
+
+  /** From now on the ledger is brought to this folder; false when the term is over. */
+  async follow(folder: string, term: Term): Promise<boolean> {
+    const put = { kind: 'put', key: this.#keys.folder, value: encodeFollowed({ folder }) } as const;
+    return (await this.#store.commit([term.condition], [put])).succeeded;
+  }
+
+  /**
+   * Every jobset that can be read. Throws WCH_RECORD for one of a newer watcher: its jobs would be
+   * published twice. One that nobody can read runs nowhere, so its jobs find a place elsewhere.
+   */
+  async *jobsets(onUnreadable: (key: string) => void = () => {}): AsyncGenerator<Published> {
     const { entries } = await this.#store.snapshot(this.#keys.jobsets);
     for (const entry of entries) {
-      const jobset = decodeJobset(this.#keys.jobsetOf(entry.key), entry);
-      yield { jobset, revision: entry.modRevision };
+      const jobset = this.#jobsetIn(entry);
+      if (jobset === null) onUnreadable(entry.key);
+      else yield { jobset, revision: entry.modRevision };
     }
   }
 
@@ -53,48 +100,74 @@ export class Publishing {
   /**
    * Writes a jobset and its definitions together; false when it is not as `old` says or the term is
    * over. The races: a worker splits the jobset meanwhile, and its revision has moved on; another
-   * admin has become leader meanwhile, and the term's condition fails.
+   * admin has become leader meanwhile, and the term's condition fails; somebody adds the same job
+   * elsewhere, and `places` has moved on.
    */
   async replace(replacement: Replacement, term: Term): Promise<boolean> {
-    const { old, id, source, digest, definitions } = replacement;
+    const { old, id, source, zone, digest, definitions, places } = replacement;
     const chunks = encodeDefinitions(definitions);
     const jobs = definitions.map((definition) => definition.id);
-    const jobset: Jobset = { id, source, jobs, digest, chunks: chunks.length };
+    const avoid = old?.jobset.avoid ?? [];
+    const jobset: Jobset = { id, source, jobs, digest, chunks: chunks.length, zone, avoid };
     const writes: Write[] = [
       { kind: 'put', key: this.#keys.jobset(id), value: encodeJobset(jobset) },
       ...chunks.map((value, i): Write => ({ kind: 'put', key: this.#keys.chunk(id, i), value })),
     ];
     for (let i = chunks.length; i < (old?.jobset.chunks ?? 0); i += 1)
       writes.push(this.#dropChunk(id, i));
-    return this.#commit(id, old, writes, term);
+    const conditions = [term.condition, this.#unchanged(id, old)];
+    if (places) {
+      conditions.push({ key: this.#keys.places, modRevision: places.revision });
+      writes.push({ kind: 'put', key: this.#keys.places, value: PLACED });
+    }
+    const { succeeded, revision } = await this.#store.commit(conditions, writes);
+    if (succeeded && places) places.revision = revision;
+    return succeeded;
   }
 
   /**
    * Deletes a jobset with all that is about it. Its owner learns it from the watch or at its next beat.
    * The race: it is claimed at this moment; the claim finds no jobset, or its key goes with the rest.
    */
-  async withdraw({ jobset, revision }: Published, term: Term): Promise<boolean> {
-    const { id } = jobset;
+  async withdraw(old: Published, term: Term): Promise<boolean> {
+    const { id, chunks } = old.jobset;
     const writes: Write[] = [
       { kind: 'delete', key: this.#keys.jobset(id) },
       { kind: 'delete', key: this.#keys.owner(id) },
+      { kind: 'delete', key: this.#keys.checkpoint(id) },
     ];
-    for (let i = 0; i < jobset.chunks; i += 1) writes.push(this.#dropChunk(id, i));
-    return this.#commit(id, { jobset, revision }, writes, term);
+    for (let i = 0; i < chunks; i += 1) writes.push(this.#dropChunk(id, i));
+    const conditions = [term.condition, this.#unchanged(id, old)];
+    return (await this.#store.commit(conditions, writes)).succeeded;
   }
 
-  async #commit(
-    id: JobsetId,
-    old: Published | null,
-    writes: Write[],
-    term: Term,
-  ): Promise<boolean> {
-    const unchanged = { key: this.#keys.jobset(id), modRevision: old?.revision ?? 0 };
-    const { succeeded } = await this.#store.commit([term.condition, unchanged], writes);
-    return succeeded;
+  #jobsetIn(entry: Entry): Jobset | null {
+    try {
+      return decodeJobset(this.#keys.jobsetOf(entry.key), entry);
+    } catch (error) {
+      if (isNewerRecord(error)) throw error;
+      return null;
+    }
+  }
+
+  #unchanged(id: JobsetId, old: Published | null): Condition {
+    return { key: this.#keys.jobset(id), modRevision: old?.revision ?? 0 };
   }
 
   #dropChunk(id: JobsetId, index: number): Write {
     return { kind: 'delete', key: this.#keys.chunk(id, index) };
   }
 }
+
+/** After a lost answer the ledger is compared again, so nobody looks for whose write it was. */
+const PLACED = encodePlaces({ nonce: '' });
+
+/** Damaged, it is nobody's folder, which differs from any. */
+const folderIn = (entry: Entry): string => {
+  try {
+    return decodeFollowed(entry).folder;
+  } catch (error) {
+    if (isNewerRecord(error)) throw error;
+    return '';
+  }
+};

@@ -1,17 +1,55 @@
 /**
  * Records of the ledger ⇄ JSON with a version number. A version from the future is refused for that
- * key alone, so that during an upgrade an old process goes on with all it understands.
+ * key alone, so that during an upgrade an old process goes on with all it understands; so is what no
+ * watcher has written. Fields that this version does not know are kept and passed over.
  */
 
-import type { JobsetId } from '../domain/check.ts';
+import type { JobsetId, WorkerId } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
-import type { Beat, Jobset, Ownership, WorkerRecord } from '../domain/jobset.ts';
-import type { Entry } from './kv.ts';
+import type {
+  Beat,
+  Checkpoint,
+  Jobset,
+  Ownership,
+  Progress,
+  StoredState,
+  WorkerProgress,
+  WorkerRecord,
+} from '../domain/jobset.ts';
+import { CHECK_STATUSES } from '../domain/status.ts';
+import { type Entry, LIMITS } from './kv.ts';
 
 const VERSION = 1;
 
+/** Which folder the ledger follows, by what its digest looks like from outside. */
+interface Followed {
+  readonly folder: string;
+}
+
+interface Leader {
+  readonly id: string;
+}
+
+/** Who moved `places` last. */
+interface Places {
+  readonly nonce: string;
+}
+
 /** The record as it is stored: without the id, which is in the key. */
 type Stored<T> = Omit<T, 'id'>;
+type Check = (value: unknown) => boolean;
+/** What each field must be; the compiler asks for each. */
+type Shape<T> = { readonly [Field in keyof T]-?: Check };
+
+/** What only a newer watcher can have written. */
+export class NewerRecord extends WatcherError {
+  constructor(key: string, what: string) {
+    super('WCH_RECORD', `${key} ${what}: it was written by a newer watcher`);
+  }
+}
+
+/** Such a record is nobody's business here: it is left as it is. */
+export const isNewerRecord = (error: unknown): boolean => error instanceof NewerRecord;
 
 const encode = (record: object): Buffer => Buffer.from(JSON.stringify({ v: VERSION, ...record }));
 
@@ -25,26 +63,125 @@ export const parseRecord = (key: string, text: string): Readonly<Record<string, 
   }
   const version = (record as { v?: unknown } | null)?.v;
   if (version === VERSION) return record as Record<string, unknown>;
-  const why = typeof version === 'number' ? `has version ${version}` : 'has no version';
-  throw new WatcherError('WCH_RECORD', `${key} ${why}: this watcher reads version ${VERSION}`);
+  if (typeof version === 'number' && version > VERSION)
+    throw new NewerRecord(key, `has version ${version}, this watcher reads version ${VERSION}`);
+  throw new WatcherError('WCH_RECORD', `${key} is not a record of watcher: it has no version`);
 };
 
-const decode = <T>(entry: Entry): Stored<T> => {
-  const { v: _, ...record } = parseRecord(entry.key, entry.value.toString());
-  return record as Stored<T>;
+const decoder = <T extends object>(shape: Shape<T>): ((entry: Entry) => T) => {
+  const checks = Object.entries(shape) as [string, Check][];
+  return ({ key, value }) => {
+    const { v: _, ...record } = parseRecord(key, value.toString());
+    for (const [field, isRight] of checks)
+      if (!isRight(record[field]))
+        throw new WatcherError(
+          'WCH_RECORD',
+          `${key} is not a record of watcher: look at "${field}"`,
+        );
+    return record as T;
+  };
 };
 
+const isText: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => Number.isFinite(value);
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isIn =
+  (...values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value);
+const isNullOr =
+  (isRight: Check): Check =>
+  (value) =>
+    value === null || isRight(value);
+const isListOf =
+  (isRight: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(isRight);
+const isMapOf =
+  (isRight: Check): Check =>
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every(isRight);
+const isShaped = <T>(shape: Shape<T>): Check => {
+  const checks = Object.entries(shape) as [string, Check][];
+  return (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    checks.every(([field, isRight]) => isRight((value as Record<string, unknown>)[field]));
+};
+
+const JOBSET = decoder<Stored<Jobset>>({
+  source: isIn('folder', 'api'),
+  jobs: isListOf(isText),
+  digest: isText,
+  // As many as one transaction can write.
+  chunks: (value) => isCount(value) && (value as number) <= LIMITS.operations,
+  zone: isNullOr(isText),
+  avoid: isListOf(isText),
+});
 export const encodeJobset = ({ id: _, ...stored }: Jobset): Buffer => encode(stored);
-export const decodeJobset = (id: JobsetId, entry: Entry): Jobset => ({
+export const decodeJobset = (id: JobsetId, entry: Entry): Jobset => ({ id, ...JOBSET(entry) });
+
+const WORKER = decoder<Stored<WorkerRecord>>({
+  state: isIn('up', 'draining'),
+  host: isText,
+  version: isText,
+  zone: isNullOr(isText),
+  listen: isNullOr(isText),
+  started: isNumber,
+});
+export const encodeWorker = ({ id: _, ...stored }: WorkerRecord): Buffer => encode(stored);
+export const decodeWorker = (id: WorkerId, entry: Entry): WorkerRecord => ({
   id,
-  ...decode<Jobset>(entry),
+  ...WORKER(entry),
 });
 
-export const encodeWorker = ({ id: _, ...stored }: WorkerRecord): Buffer => encode(stored);
-
 export const encodeBeat = (beat: Beat): Buffer => encode(beat);
+export const decodeBeat = decoder<Beat>({
+  seq: isCount,
+  at: isNumber,
+  owned: isCount,
+  checks: isCount,
+});
+
+const PROGRESS: Shape<Progress> = {
+  through: isNumber,
+  open: isListOf(
+    (run) => Array.isArray(run) && run.length === 2 && isText(run[0]) && isNumber(run[1]),
+  ),
+};
+export const encodeProgress = (progress: WorkerProgress): Buffer => encode(progress);
+export const decodeProgress = decoder<WorkerProgress>({
+  ...PROGRESS,
+  left: isMapOf(isShaped(PROGRESS)),
+});
+
+const STATE: Shape<StoredState> = {
+  status: isIn(...CHECK_STATUSES),
+  since: isNumber,
+  bad: isCount,
+};
+export const encodeCheckpoint = (checkpoint: Checkpoint): Buffer => encode(checkpoint);
+export const decodeCheckpoint = decoder<Checkpoint>({
+  worker: isNullOr(isText),
+  progress: isNullOr(isShaped(PROGRESS)),
+  states: isMapOf(isShaped(STATE)),
+});
 
 export const encodeOwnership = (ownership: Ownership): Buffer => encode(ownership);
-export const decodeOwnership = (entry: Entry): Ownership => decode<Ownership>(entry);
+export const decodeOwnership = decoder<Ownership>({
+  worker: isNullOr(isText),
+  nonce: isText,
+  holdMs: isNumber,
+});
 
-export const encodeLeader = (leader: { readonly id: string }): Buffer => encode(leader);
+export const encodeLeader = (leader: Leader): Buffer => encode(leader);
+export const decodeLeader = decoder<Leader>({ id: isText });
+
+export const encodePlaces = (places: Places): Buffer => encode(places);
+export const decodePlaces = decoder<Places>({ nonce: isText });
+
+export const encodeFollowed = (followed: Followed): Buffer => encode(followed);
+export const decodeFollowed = decoder<Followed>({ folder: isText });

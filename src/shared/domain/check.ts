@@ -124,17 +124,29 @@ export interface PostSettings {
   readonly on: 'every' | 'success';
 }
 
-/** What one run asks and how its answer is judged. Checks that differ only in their key share one. */
-export interface HttpSpec {
-  readonly kind: 'http';
+/** What a worker does with a check when it cannot tell whether it still owns it. */
+export type OnCoordinationLoss = 'run' | 'stop';
+
+/** What a spec of any kind says. */
+interface AnySpec {
   readonly schedule: Schedule;
+  /** Critical from this many bad runs in a row on; warning before. */
+  readonly failAfter: number;
+  /** `run`: it goes on, and two workers may ask at once; `stop`: its ticks are skipped. */
+  readonly onCoordinationLoss: OnCoordinationLoss;
+  /** Only workers of this zone run it; without it, any worker. */
+  readonly zone?: string;
+  readonly posts?: PostSettings;
+}
+
+/** What one run asks and how its answer is judged. Checks that differ only in their key share one. */
+export interface HttpSpec extends AnySpec {
+  readonly kind: 'http';
   readonly request: HttpRequest;
   readonly values: readonly ValueQuery[];
   readonly assertions: readonly Assertion[];
-  /** Critical from this many bad runs in a row on; warning before. */
-  readonly failAfter: number;
-  readonly posts?: PostSettings;
 }
+
 /** A union by `kind`: the ledger stores any of them, and a worker dispatches by it. */
 export type CheckSpec = HttpSpec;
 

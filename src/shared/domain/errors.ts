@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'WCH_SETTINGS'
   | 'WCH_STORE_UNAVAILABLE'
   | 'WCH_STORE_LIMIT'
+  | 'WCH_STORE_FULL'
   | 'WCH_STORE_COMPACTED'
   | 'WCH_LEASE_LOST'
   | 'WCH_RECORD'

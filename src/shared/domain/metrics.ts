@@ -201,6 +201,18 @@ export const METRICS = {
     labels: NONE,
     help: '1 while most targets fail at once, so that their failures are unknown, not critical',
   },
+  'watcher.jobs.offered': {
+    kind: 'counter',
+    unit: 'count',
+    labels: NONE,
+    help: 'Jobs handed to other workers because their endpoints could not be reached from here',
+  },
+  'watcher.ledger.repaired': {
+    kind: 'counter',
+    unit: 'count',
+    labels: { reason: [] },
+    help: 'Repairs of the ledger by this admin while it led; more than a few mean that other hands write there',
+  },
   'watcher.connections.met_closed': {
     kind: 'counter',
     unit: 'count',

@@ -69,7 +69,9 @@ export type SelfFindingCode =
   | 'results_lost'
   | 'sink_failing'
   | 'state_folder'
-  | 'claims_not_renewed'
+  | 'detached'
+  | 'store_away'
+  | 'not_publishing'
   | 'behind'
   | 'event_loop'
   | 'network'
@@ -156,6 +158,19 @@ export interface SelfReport {
     readonly fileErrors: readonly { readonly file: string; readonly code: string }[];
   };
   readonly heartbeatAgeMs: number;
+  readonly pool: PoolStanding;
+}
+
+/** The place of a process in its pool; a process that is alone is a pool of one. */
+export interface PoolStanding {
+  /** Whether it can prove that it owns what it runs; null where it runs nothing. */
+  readonly attached: boolean | null;
+  /** Whether it is the one admin that publishes; null where it is none. */
+  readonly leading: boolean | null;
+  /** Why the ledger lacks something that the folder has; null while it has all. */
+  readonly unpublished: string | null;
+  /** Why the store does not answer; null while it does. */
+  readonly storeAway: string | null;
 }
 
 export interface SelfSource {
@@ -176,4 +191,6 @@ export interface ReloadReport {
   readonly warnings: number;
   /** Checks whose disappearance waits for a confirmation; 0 when none does. */
   readonly held: number;
+  /** How long a folder that differs from the published one still waits for a confirmation; null: not. */
+  readonly waitingMs: number | null;
 }

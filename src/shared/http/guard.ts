@@ -4,7 +4,7 @@
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isLoopback } from './listen.ts';
+import { isLoopback } from '../rules/loopback.ts';
 import { problem, type RouteReply } from './route.ts';
 
 export interface Caller {

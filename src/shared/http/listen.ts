@@ -1,8 +1,9 @@
 /** Where a process may listen: loopback as it likes, anywhere else only with TLS and a token. */
 
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { WatcherError } from '../domain/errors.ts';
+import { isLoopback } from '../rules/loopback.ts';
 
 export interface ListenAddress {
   /** A name, or an IP without brackets. */
@@ -48,17 +49,6 @@ export function refuseExposed(
     `listen: ${formatAddress(listen)} is reachable from other machines, which needs TLS and a token; set ${missing.join(' and ')}, or listen on loopback`,
   );
 }
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** `localhost` or a loopback IP; any other name may resolve to anything. */
-export const isLoopback = (host: string): boolean => {
-  const family = isIP(host);
-  if (family === 0) return host.toLowerCase() === 'localhost';
-  return LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
-};
 
 /** Whether a connection to the IP `address` reaches a listener on `host`. */
 export const serves = (host: string, address: string): boolean => {

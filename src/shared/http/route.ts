@@ -2,6 +2,10 @@
 
 export interface RouteRequest {
   readonly query: Readonly<Record<string, string | undefined>>;
+  /** What stood for the `:name` parts of the path. */
+  readonly params: Readonly<Record<string, string | undefined>>;
+  /** As it came; empty without one. */
+  readonly body: Uint8Array;
 }
 
 export interface RouteReply {
@@ -14,7 +18,8 @@ export interface RouteReply {
 }
 
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** A part that begins with a colon stands for any text. */
   readonly path: string;
   /** Answered without a token: it says up or down and nothing else. */
   readonly open?: boolean;
@@ -31,3 +36,7 @@ export const problem = (status: number, code: string, message: string): RouteRep
   status,
   body: { code, message } satisfies Problem,
 });
+
+/** A number of a query; null for what is none. */
+export const whole = (text: string): number | null =>
+  /^\d{1,9}$/.test(text) ? Number(text) : null;

@@ -11,7 +11,7 @@ import {
   type StatusSource,
 } from '../domain/status.ts';
 import type { Meter } from '../runtime/meter.ts';
-import { problem, type Route, type RouteReply, type RouteRequest } from './route.ts';
+import { problem, type Route, type RouteReply, type RouteRequest, whole } from './route.ts';
 
 /** A page of checks; 100,000 of them in one answer would block the event loop. */
 const PAGE = 1000;
@@ -89,8 +89,6 @@ const pageOf = (source: StatusSource, query: RouteRequest['query']): RouteReply 
 
 const isCheckStatus = (text: string): text is CheckStatus =>
   (CHECK_STATUSES as readonly string[]).includes(text);
-
-const whole = (text: string): number | null => (/^\d{1,9}$/.test(text) ? Number(text) : null);
 
 const lazily = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   let made: Promise<T> | undefined;

@@ -39,6 +39,14 @@ const TIMEOUTS = {
 };
 const CONNECTIONS = 512;
 
+const NO_BODY = new Uint8Array();
+
+interface RouteShape {
+  readonly Querystring: Record<string, string>;
+  readonly Params: Record<string, string>;
+  readonly Body: Uint8Array | undefined;
+}
+
 const HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -71,14 +79,24 @@ async function build(options: HttpServerOptions): Promise<FastifyInstance> {
   app.server.maxConnections = CONNECTIONS;
   guard(app, options);
   answerErrors(app, log);
+  takeYaml(app);
   for (const route of routes) {
-    app.route<{ Querystring: Record<string, string> }>({
+    app.route<RouteShape>({
       method: route.method,
       url: route.path,
-      handler: async ({ query }, reply) => send(reply, await route.handle({ query })),
+      handler: async ({ query, params, body }, reply) =>
+        send(reply, await route.handle({ query, params, body: body ?? NO_BODY })),
     });
   }
   return app;
+}
+
+/** A page of another origin cannot send this type unasked, as it can send forms and plain text. */
+function takeYaml(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/yaml', { parseAs: 'buffer' }, (_, body, done) =>
+    done(null, body),
+  );
 }
 
 /** OpenSSL says what is wrong with a file, though not with which of the two. */

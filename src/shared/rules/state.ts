@@ -1,5 +1,6 @@
 /** A check's state across its runs: verdict → **state**, and the moments when it changes. */
 
+import type { StoredState } from '../domain/jobset.ts';
 import type { Status, Transition, Verdict } from '../domain/result.ts';
 
 /** Small and plain: kept for each check, and written into checkpoints. */
@@ -47,6 +48,23 @@ export const fold = (
     verdict: shown,
     transition: news ? { from, to, at, reason } : null,
   };
+};
+
+/** What of it a checkpoint keeps; null when there is nothing to tell. Bad runs count up to `failAfter`. */
+export const storedState = (state: CheckState, failAfter: number): StoredState | null => {
+  const { status, since, bad } = state;
+  if (status === 'pending' || (status === 'ok' && bad === 0)) return null;
+  return { status, since, bad: Math.min(bad, failAfter) };
+};
+
+/** Whether a checkpoint says something else of the second than of the first. */
+export const isStoredOtherwise = (
+  before: CheckState,
+  after: CheckState,
+  failAfter: number,
+): boolean => {
+  const [a, b] = [storedState(before, failAfter), storedState(after, failAfter)];
+  return a?.status !== b?.status || a?.since !== b?.since || a?.bad !== b?.bad;
 };
 
 const badRuns = (before: number, status: Status): number => {

@@ -2,8 +2,6 @@
 
 import type { SelfFinding, SelfReport, SinkView } from '../domain/status.ts';
 
-/** Three heartbeats, which is how long a claim lasts without one. */
-const HEARTBEAT_LATE_MS = 6000;
 const BUSY_LOOP = 0.8;
 /** Share of the window's runs that started late. */
 const BEHIND = 0.05;
@@ -23,7 +21,7 @@ export const lostOf = (sinks: Facts['sinks']): number =>
 
 /** One finding for each thing that needs a person, each with the numbers that show it. */
 export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] => {
-  const { checks, sinks, spool, config, eventLoop, heartbeatAgeMs } = facts;
+  const { checks, sinks, spool, config, eventLoop, heartbeatAgeMs, pool } = facts;
   const late = checks.late - before.late;
   const run = checks.run - before.run;
   const lost = lostOf(sinks) - before.lost;
@@ -52,9 +50,20 @@ export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] =
       message: `${spool?.folder}: ${spool?.problem}; undelivered results are kept in memory`,
     },
     {
-      code: 'claims_not_renewed',
-      holds: heartbeatAgeMs > HEARTBEAT_LATE_MS,
-      message: `the claims were last renewed ${seconds} s ago`,
+      code: 'store_away',
+      holds: pool.storeAway !== null,
+      message: `the store does not answer: ${pool.storeAway}`,
+    },
+    {
+      code: 'detached',
+      holds: pool.attached === false,
+      message: `the claims cannot be proven, and were last renewed ${seconds} s ago`,
+    },
+    {
+      code: 'not_publishing',
+      // While the store is away, that is the reason, and it is told above.
+      holds: pool.unpublished !== null && pool.storeAway === null,
+      message: `the ledger lacks something of the spec folder: ${pool.unpublished}`,
     },
     {
       code: 'behind',

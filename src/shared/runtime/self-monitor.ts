@@ -1,6 +1,13 @@
 /** How watcher itself is: meter → **self report** → GET /v1/self, `watcher self`. */
 
-import type { Quantiles, SelfReport, SelfSource, SinkView, SpoolView } from '../domain/status.ts';
+import type {
+  PoolStanding,
+  Quantiles,
+  SelfReport,
+  SelfSource,
+  SinkView,
+  SpoolView,
+} from '../domain/status.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Histogram, Meter, Sample } from './meter.ts';
 import { type Facts, findingsOf, lostOf, type Mark } from './self-findings.ts';
@@ -15,6 +22,7 @@ export interface SelfMonitorOptions {
   readonly version: string;
   /** What became of results on their way out. */
   readonly flow: ResultFlow;
+  readonly standing: () => PoolStanding;
 }
 
 export interface ResultFlow {
@@ -57,7 +65,7 @@ export class SelfMonitor implements SelfSource, Disposable {
   }
 
   #facts(): Facts {
-    const { meter, worker, version, flow } = this.#options;
+    const { meter, worker, version, flow, standing } = this.#options;
     const uptimeMs = meter.total('watcher.uptime');
     const rssBytes = meter.total('watcher.memory.rss');
     const { version: node, pid } = process;
@@ -65,12 +73,13 @@ export class SelfMonitor implements SelfSource, Disposable {
       process: { worker, version, node, pid, uptimeMs, rssBytes },
       sinks: flow.views,
       spool: flow.spool,
+      pool: standing(),
       ...factsOf(meter),
     };
   }
 }
 
-const factsOf = (meter: Meter): Omit<Facts, 'process' | 'sinks' | 'spool'> => {
+const factsOf = (meter: Meter): Omit<Facts, 'process' | 'sinks' | 'spool' | 'pool'> => {
   const loop = byLabel(meter.samples('watcher.event_loop.delay'), 'stat');
   const diagnostics = byLabel(meter.samples('watcher.config.diagnostics'), 'severity');
   return {

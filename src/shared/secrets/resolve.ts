@@ -1,14 +1,15 @@
 /** Turns a text with references into the text itself, at the moment it is used. */
 
-import { readFileSync, statSync } from 'node:fs';
 import { WatcherError } from '../domain/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { hasReference, type SecretReference, secretReferences } from './reference.ts';
+import { formOf, hasReference, type SecretReference, secretReferences } from './reference.ts';
+import { NO_KEY, type PoolKey } from './sealing.ts';
+import { readSecretFile } from './secret-file.ts';
 
 export interface Secrets {
   /**
-   * The text with each `${env:NAME}` and `${file:PATH}` replaced. Throws a WCH_SECRET error, which
-   * names the reference and never a value, when one cannot be read.
+   * The text with what each reference stands for in its place. Throws a WCH_SECRET error, which names
+   * the reference and never a value, when one cannot be read.
    */
   resolve(text: string): string;
   /** A secret that stands in a file as it is: whoever hears of values hears of it, too. */
@@ -20,31 +21,38 @@ export interface SecretsOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Hears of each value before it is used. */
   readonly onValue?: (value: string) => void;
+  /** Opens what an admin has sealed. */
+  readonly poolKey?: PoolKey | undefined;
 }
 
 /** A rotated file is in use this soon; a busy probe does not read it for each run. */
 const CACHED_MS = 5_000;
-const MAX_FILE_BYTES = 64 * 1024;
 
 interface Cached {
   readonly value: string;
   readonly readAt: number;
 }
 
-export const createSecrets = ({ clock, env, onValue }: SecretsOptions): Secrets => {
+export const createSecrets = ({
+  clock,
+  env,
+  onValue,
+  poolKey = NO_KEY,
+}: SecretsOptions): Secrets => {
   const files = new Map<string, Cached>();
 
   const fileValue = (path: string): string => {
     const now = clock.monotonicMs();
     const cached = files.get(path);
     if (cached !== undefined && now - cached.readAt < CACHED_MS) return cached.value;
-    const value = readSecretFile(path);
+    const value = readReferred(path);
     files.set(path, { value, readAt: now });
     return value;
   };
 
   const secretOf = ({ kind, name }: SecretReference): string => {
     if (kind === 'file') return fileValue(name);
+    if (kind === 'sealed') return poolKey.open(name);
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value === undefined) throw missing(formOf({ kind, name }), 'the variable is not set');
     return value;
@@ -71,26 +79,12 @@ export const createSecrets = ({ clock, env, onValue }: SecretsOptions): Secrets 
   };
 };
 
-const formOf = ({ kind, name }: SecretReference): string => `\${${kind}:${name}}`;
-
-const readSecretFile = (path: string): string => {
-  const form = formOf({ kind: 'file', name: path });
+const readReferred = (path: string): string => {
   try {
-    const { size } = regularFile(path);
-    if (size > MAX_FILE_BYTES) throw missing(form, 'the file is longer than 64 KiB');
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    return readSecretFile(path);
   } catch (error) {
-    if (error instanceof WatcherError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw missing(form, code);
+    throw missing(formOf({ kind: 'file', name: path }), (error as Error).message);
   }
-};
-
-/** Reading a pipe or a device would block the whole process. */
-const regularFile = (path: string): { readonly size: number } => {
-  const stats = statSync(path);
-  if (!stats.isFile()) throw missing(formOf({ kind: 'file', name: path }), 'not a regular file');
-  return stats;
 };
 
 const missing = (form: string, why: string): WatcherError =>

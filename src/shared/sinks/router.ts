@@ -36,14 +36,14 @@ export interface RouterOptions {
   readonly limiter: () => Limiter;
   /** Null: what is undelivered is kept in memory, and lost with the process. */
   readonly stateFolder: string | null;
+  /** How long what is undelivered is still sent on the way out. */
+  readonly finishMs: number;
   readonly redact: (text: string) => string;
 }
 
 /** A destination that no check has named for this long is closed. */
 const IDLE_MS = 900_000;
 const SWEEP_MS = 60_000;
-/** On the way out: as long as a call to a sink may take. */
-const FINISH_MS = 10_000;
 const MOST_ROUTES = 10_000;
 
 interface Common {
@@ -134,7 +134,8 @@ export class Router implements Sink {
     this.#timer.cancel();
     const { isDurable } = this.#journal.state;
     const deadline = new AbortController();
-    const timer = this.#options.clock.after(FINISH_MS, () => deadline.abort());
+    const { clock, finishMs } = this.#options;
+    const timer = clock.after(finishMs, () => deadline.abort());
     const deliveries = [...this.#deliveries.values()];
     await Promise.all(
       deliveries.map((one) => one.finish(deadline.signal, { backlogToo: !isDurable })),

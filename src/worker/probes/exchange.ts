@@ -36,6 +36,8 @@ export interface ExchangeOwner {
   onProblem(exchange: Exchange, problem: Problem): void;
   /** A kept connection turned out closed by the target before the request went out on it. */
   onMetClosed(): void;
+  /** The request leaves now; cancelled in this call, it does not. */
+  onSend(): void;
 }
 
 export class Exchange implements Dispatcher.DispatchHandler, SlotHolder {
@@ -126,6 +128,7 @@ export class Exchange implements Dispatcher.DispatchHandler, SlotHolder {
   }
 
   onRequestStart(): void {
+    this.#owner.onSend();
     this.#sentAt = this.#context.clock.monotonicMs();
   }
 

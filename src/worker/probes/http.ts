@@ -12,10 +12,12 @@ import { DeadlinesByTimeout } from './deadlines.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { type PreparedHttp, prepareHeaders } from './prepared.ts';
 import type { Probe } from './probe.ts';
+import type { Problem } from './problem.ts';
+import { startReach } from './reach.ts';
 import type { Resolver } from './resolver.ts';
 import { Run, type RunContext } from './run.ts';
 import { FreshSlots, KeptSlots } from './slots.ts';
-import { targetOf, targetOfKey } from './target.ts';
+import { isProblem, type Target, targetOf, targetOfKey } from './target.ts';
 
 export interface HttpProbeOptions {
   readonly clock: Clock;
@@ -66,6 +68,8 @@ export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
       metClosed += 1;
     },
   };
+  const targetFor = (key: string, { target, request }: PreparedHttp): Target | Problem =>
+    target ?? targetOfKey(request.scheme, key, connectTo);
   return {
     prepare: (request) => ({
       request,
@@ -74,11 +78,19 @@ export const createHttpProbe = (options: HttpProbeOptions): HttpProbe => {
       target: request.url === undefined ? null : targetOf(request.url, connectTo),
       ...prepareHeaders(request),
     }),
-    start: (key, prepared, done) => {
-      const target = prepared.target ?? targetOfKey(prepared.request.scheme, key, connectTo);
-      const run = new Run(context, prepared, target, done);
+    start: (key, prepared, done, onSend) => {
+      const run = new Run(context, prepared, targetFor(key, prepared), { done, onSend });
       run.start();
       return () => run.abort();
+    },
+    endpointOf: (key, prepared) => {
+      const target = targetFor(key, prepared);
+      if (isProblem(target)) return null;
+      const { channel } = prepared;
+      return {
+        origin: target.origin,
+        reach: (done) => startReach(context, { target, channel }, done),
+      };
     },
     close: async () => {
       deadlines.close();

@@ -33,6 +33,12 @@ export interface RunContext extends DialContext {
   readonly onMetClosed: () => void;
 }
 
+/** As the port of a probe has them. */
+export interface RunEvents {
+  readonly done: (observation: Observation) => void;
+  readonly onSend: (() => void) | undefined;
+}
+
 /** What stalls may take of a timeout before running into it is no longer the target's fault. */
 const STALL_SHARE = 0.1;
 const MOST_STALL_MS = 1_000;
@@ -48,7 +54,7 @@ export class Run implements ExchangeOwner, Expiring {
   later: Expiring | null = null;
   readonly #context: RunContext;
   readonly #prepared: PreparedHttp;
-  readonly #done: (observation: Observation) => void;
+  readonly #on: RunEvents;
   readonly #startedAt: number;
   readonly #stallMark: number;
   readonly #phases: Phases = {};
@@ -70,7 +76,7 @@ export class Run implements ExchangeOwner, Expiring {
     context: RunContext,
     prepared: PreparedHttp,
     target: Target | Problem,
-    done: (observation: Observation) => void,
+    on: RunEvents,
   ) {
     const { clock, watch } = context;
     const now = clock.monotonicMs();
@@ -78,7 +84,7 @@ export class Run implements ExchangeOwner, Expiring {
     this.#prepared = prepared;
     this.#target = target;
     this.#host = isProblem(target) ? '' : target.host;
-    this.#done = done;
+    this.#on = on;
     this.#startedAt = now;
     this.deadlineAt = now + prepared.request.timeoutMs;
     this.#stallMark = watch.enter(now);
@@ -129,6 +135,10 @@ export class Run implements ExchangeOwner, Expiring {
     }
     const isRefusedRedirect = this.#redirects > 0 && problem.code === 'address_refused';
     this.fail(isRefusedRedirect ? redirectRefused(problem.detail) : problem);
+  }
+
+  onSend(): void {
+    this.#on.onSend?.();
   }
 
   onMetClosed(): void {
@@ -273,10 +283,10 @@ export class Run implements ExchangeOwner, Expiring {
   #settle(observation: Observation): void {
     this.#end();
     resumeStackTraces();
-    if (!this.#isStarting) return this.#done(observation);
+    if (!this.#isStarting) return this.#on.done(observation);
     // The caller does not hold the abort yet, and need not expect an answer before it does.
     queueMicrotask(() => {
-      if (!this.#isAborted) this.#done(observation);
+      if (!this.#isAborted) this.#on.done(observation);
     });
   }
 

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Packed, pack } from '../../../src/admin/packing.ts';
+import { type Packed, pack, type Zone } from '../../../src/admin/packing.ts';
 import type { CheckId, JobsetId } from '../../../src/shared/domain/check.ts';
 
 const SIZE = 4;
 const ids = (...names: string[]): CheckId[] => names as CheckId[];
-const jobset = (id: string, ...jobs: string[]): Packed => ({
+const jobset = (id: string, ...jobs: string[]): Packed => inZone(null, id, ...jobs);
+const inZone = (zone: Zone, id: string, ...jobs: string[]): Packed => ({
   id: id as JobsetId,
+  zone,
   jobs: ids(...jobs),
 });
 const newIds = () => {
@@ -16,13 +18,16 @@ const newIds = () => {
     return `new-${count}` as JobsetId;
   };
 };
+/** A fresh job called `eu:…` is of the zone eu. */
+const zoneOf = (job: string): Zone => /^(\w+):/.exec(job)?.[1] ?? null;
 const packed = (current: readonly Packed[], gone: readonly string[], fresh: readonly string[]) => {
   const byJobset = new Map(
     current
       .map(({ id, jobs }) => [id, new Set(jobs.filter((job) => gone.includes(job)))] as const)
       .filter(([, jobs]) => jobs.size > 0),
   );
-  return pack(current, { gone: byJobset, fresh: ids(...fresh) }, { size: SIZE, newId: newIds() });
+  const zones = new Map(ids(...fresh).map((job) => [job, zoneOf(job)]));
+  return pack(current, { gone: byJobset, fresh: zones }, { size: SIZE, newId: newIds() });
 };
 
 /** Jobsets of these sizes, their jobs numbered through. */
@@ -79,6 +84,27 @@ describe('packing', () => {
       ['n'],
       [jobset('x', 'a', 'c', 'n')],
     ],
+    [
+      'keeps zones apart',
+      [],
+      [],
+      ['eu:a', 'b', 'us:c', 'eu:d'],
+      [inZone('eu', 'new-1', 'eu:a', 'eu:d'), jobset('new-2', 'b'), inZone('us', 'new-3', 'us:c')],
+    ],
+    [
+      'puts new checks into jobsets of their zone',
+      [jobset('x', 'a'), inZone('eu', 'y', 'eu:b', 'eu:c'), inZone('us', 'z', 'us:d')],
+      [],
+      ['eu:n', 'm'],
+      [jobset('x', 'a', 'm'), inZone('eu', 'y', 'eu:b', 'eu:c', 'eu:n'), inZone('us', 'z', 'us:d')],
+    ],
+    [
+      'does not fill a jobset of another zone that has just been emptied',
+      [inZone('eu', 'x', 'eu:a')],
+      ['eu:a'],
+      ['n'],
+      [inZone('eu', 'x'), jobset('new-1', 'n')],
+    ],
   ])('%s', (_, current, gone, fresh, expected) => {
     expect(packed(current, gone, fresh)).toEqual(expected);
   });
@@ -93,12 +119,14 @@ describe('packing', () => {
       fc.property(world, ({ sizes, goneAt, count }) => {
         const current = numbered(sizes);
         const gone = goneAt.map((n) => `job-${n}`);
-        const fresh = Array.from({ length: count }, (_, n) => `fresh-${n}`);
+        const fresh = Array.from({ length: count }, (_, n) =>
+          n % 3 === 0 ? `eu:fresh-${n}` : `fresh-${n}`,
+        );
         const after = packed(current, gone, fresh);
         const stays = (job: string): boolean => !gone.includes(job);
         const before = pairs(current).filter(([job]) => stays(job));
 
-        expect(pairs(after).filter(([job]) => stays(job) && !job.startsWith('fresh'))).toEqual(
+        expect(pairs(after).filter(([job]) => stays(job) && !job.includes('fresh'))).toEqual(
           before,
         );
         expect(
@@ -107,12 +135,16 @@ describe('packing', () => {
             .sort(),
         ).toEqual([...before.map(([job]) => job), ...fresh].sort());
         expect(Math.max(0, ...after.map(({ jobs }) => jobs.length))).toBeLessThanOrEqual(SIZE);
-        const hosts = after.filter(({ jobs }) => jobs.some((job) => job.startsWith('fresh')));
+        const hosts = after.filter(({ jobs }) => jobs.some((job) => job.includes('fresh')));
         const losers = current.filter(({ jobs }) => !jobs.every(stays));
         const written = after.filter((jobset) => !current.includes(jobset));
         expect(new Set(written.map(({ id }) => id))).toEqual(
           new Set([...hosts, ...losers].map(({ id }) => id)),
         );
+        for (const { zone, jobs } of after)
+          expect(jobs.filter((job) => job.includes('fresh')).map(zoneOf)).toEqual(
+            jobs.filter((job) => job.includes('fresh')).map(() => zone),
+          );
         expect(packed(current, gone, fresh)).toEqual(after);
       }),
     );

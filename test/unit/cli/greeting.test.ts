@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { greeting, problemsLine } from '../../../src/cli/greeting.ts';
+import {
+  adminGreeting,
+  greeting,
+  problemsLine,
+  workerGreeting,
+} from '../../../src/cli/greeting.ts';
 import type { Catalogue } from '../../../src/shared/domain/catalogue.ts';
 import type { Diagnostic, Severity } from '../../../src/shared/domain/diagnostic.ts';
 import { aCheck } from '../../support/builders.ts';
@@ -64,5 +69,28 @@ describe('the line about problems', () => {
   ])('is %j for %j', (text, diagnostics) => {
     const line = problemsLine(aCatalogue({ diagnostics }), 'checks');
     expect(line).toBe(text === null ? null : `${text}; to see them:  watcher validate checks`);
+  });
+});
+
+describe('the greeting of a part of a pool', () => {
+  const url = 'http://127.0.0.1:9464';
+
+  it('says what an admin has, what is wrong with it, and where it answers', () => {
+    const catalogue = aCatalogue({
+      definitions: [aCheck('a.example/x')],
+      diagnostics: [problem('a.yml', 'error')],
+    });
+    expect(adminGreeting({ version: '1.2.3', catalogue, url, dir: 'checks' }).split('\n')).toEqual([
+      'watcher 1.2.3 has 1 check for its pool and answers at http://127.0.0.1:9464',
+      '1 file with errors; to see them:  watcher validate checks',
+      '',
+      '',
+    ]);
+  });
+
+  it('says where a worker answers', () => {
+    expect(workerGreeting({ version: '1.2.3', url })).toBe(
+      'watcher 1.2.3 works for its pool and answers at http://127.0.0.1:9464\n\n',
+    );
   });
 });

@@ -1,17 +1,20 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { selfText } from '../../../src/cli/self-text.ts';
-import type { SinkView, SpoolView } from '../../../src/shared/domain/status.ts';
+import type { PoolStanding, SinkView, SpoolView } from '../../../src/shared/domain/status.ts';
 import { Meter } from '../../../src/shared/runtime/meter.ts';
 import { SelfMonitor } from '../../../src/shared/runtime/self-monitor.ts';
+import { WELL } from '../../support/alone.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const begin = () => {
   const clock = new ManualClock();
   const meter = new Meter();
   const flow: { views: SinkView[]; spool: SpoolView | null } = { views: [], spool: null };
-  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3', flow });
-  return { clock, meter, monitor };
+  const place: { standing: PoolStanding } = { standing: WELL };
+  const standing = () => place.standing;
+  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3', flow, standing });
+  return { clock, meter, place, monitor };
 };
 
 const linesOf = (monitor: SelfMonitor): string[] =>
@@ -30,13 +33,23 @@ describe('the self report for people', () => {
   });
 
   it('begins with what is wrong', () => {
-    const { meter, monitor } = begin();
-    meter.gauge('watcher.heartbeat.age').set(7500);
+    const { place, monitor } = begin();
+    place.standing = { ...WELL, storeAway: 'no answer' };
     expect(linesOf(monitor).slice(0, 3)).toEqual([
       'watcher is degraded',
-      '  claims_not_renewed: the claims were last renewed 7.5 s ago',
+      '  store_away: the store does not answer: no answer',
       '',
     ]);
+  });
+
+  it.each<[Partial<PoolStanding>, string]>([
+    [{}, 'attached, leads'],
+    [{ attached: false, leading: null }, 'detached'],
+    [{ attached: null, leading: false }, 'stands by'],
+  ])('tells of the place in the pool: %j', (standing, text) => {
+    const { place, monitor } = begin();
+    place.standing = { ...WELL, ...standing };
+    expect(linesOf(monitor)).toContain(`pool        ${text}`);
   });
 
   it('is short when all is well', async () => {
@@ -44,7 +57,7 @@ describe('the self report for people', () => {
     await clock.advance(65_000);
     const lines = linesOf(monitor);
     expect(lines[0]).toBe('watcher is ok');
-    expect(lines).toContain(`worker      w1, pid ${process.pid}, up 1 m 5 s`);
+    expect(lines).toContain(`process     w1, pid ${process.pid}, up 1 m 5 s`);
     expect(lines).toContain('lateness    no run yet');
     expect(lines).toContain('results     none yet');
   });

@@ -26,6 +26,7 @@ describe('the definition of a check', () => {
       values: [],
       assertions: [],
       failAfter: 1,
+      onCoordinationLoss: 'run',
     });
   });
 
@@ -49,6 +50,29 @@ describe('the definition of a check', () => {
   ])('timeout: %s is %i ms', (written, ms) => {
     const file = read(check(`timeout: ${written}`));
     expect(definitions(file)[0]?.spec.request.timeoutMs).toBe(ms);
+  });
+
+  it.each([
+    ['GET', 'run'],
+    ['HEAD', 'run'],
+    ['POST', 'stop'],
+    ['DELETE', 'stop'],
+    ['OPTIONS', 'stop'],
+  ])('%s without on_coordination_loss: %s', (method, then) => {
+    expect(specOf(`method: ${method}`)?.onCoordinationLoss).toBe(then);
+  });
+
+  it('does what on_coordination_loss says, whatever the method is', () => {
+    expect(specOf('on_coordination_loss: stop')?.onCoordinationLoss).toBe('stop');
+    const lines = ['method: POST', 'on_coordination_loss: run'];
+    expect(specOf(...lines)?.onCoordinationLoss).toBe('run');
+  });
+
+  it('has a zone only where one is given, by itself or by the folder', () => {
+    expect(specOf()).not.toHaveProperty('zone');
+    expect(specOf('zone: eu-west-1')?.zone).toBe('eu-west-1');
+    const [definition] = definitions(read(check(), { zone: 'dmz' }));
+    expect(definition?.spec.zone).toBe('dmz');
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadSettings, type Settings } from '../../../src/shared/config/settings.ts';
+import { ALONE } from '../../support/alone.ts';
 
 const DEFAULTS: Settings = {
   config: 'configs',
@@ -17,6 +18,7 @@ const DEFAULTS: Settings = {
   drainMs: 12_000,
   state: null,
   logLevel: 'info',
+  pool: ALONE,
   sinks: [],
 };
 
@@ -88,6 +90,7 @@ describe('settings', () => {
       drainMs: 0,
       state: '/var/lib/watcher',
       logLevel: 'error',
+      pool: ALONE,
       sinks: [],
     });
   });
@@ -121,6 +124,7 @@ describe('settings', () => {
       drainMs: 500,
       state: 'state',
       logLevel: 'debug',
+      pool: ALONE,
       sinks: [],
     });
   });

@@ -7,6 +7,7 @@ import {
   encodeDefinitions,
 } from '../../../src/shared/coordination/definitions.ts';
 import { LIMITS } from '../../../src/shared/coordination/kv.ts';
+import { isNewerRecord } from '../../../src/shared/coordination/records.ts';
 import type { CheckDefinition, CheckId } from '../../../src/shared/domain/check.ts';
 import { aCheck, aSpec } from '../../support/builders.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
@@ -67,10 +68,39 @@ describe('definitions in the ledger', () => {
     expect(decodeDefinitions(entries(chunks))).toEqual(big);
   });
 
+  it('come back in their order from more than ten chunks, whatever order those are read in', () => {
+    const checks = Array.from({ length: 12 }, (_, n) => aCheck(`host-${n}`));
+    const chunks = entries(checks.flatMap((check) => encodeDefinitions([check])));
+    const asListed = chunks.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    expect(asListed.map(({ key }) => key).slice(0, 3)).toEqual(['/def/0', '/def/1', '/def/10']);
+    expect(decodeDefinitions(asListed)).toEqual(checks);
+  });
+
+  it('are read past keys that are no chunks', () => {
+    const foreign = ['/def/notes', '/def/1/backup'].map((key) => ({
+      ...{ key, value: Buffer.from('hello'), modRevision: 1, lease: null },
+    }));
+    const chunks = entries(encodeDefinitions([aCheck('a')]));
+    expect(decodeDefinitions([...foreign, ...chunks])).toEqual([aCheck('a')]);
+  });
+
   it.each([
     ['a newer version', chunk('{"v":2,"kind":"check","specs":[],"jobs":[]}')],
     ['no version', chunk('{"kind":"check","specs":[],"jobs":[]}')],
     ['another kind of job', chunk('{"v":1,"kind":"stream","jobs":[]}')],
+    ['no kind of job', chunk('{"v":1,"specs":[],"jobs":[]}')],
+    ['no specs', chunk('{"v":1,"kind":"check","jobs":[]}')],
+    ['no jobs', chunk('{"v":1,"kind":"check","specs":[]}')],
+    ['a job that is none', chunk('{"v":1,"kind":"check","specs":[],"jobs":["a"]}')],
+    ['a job without a spec', chunk('{"v":1,"kind":"check","specs":[null],"jobs":[["a","a",0]]}')],
+    [
+      'a job of another spec',
+      chunk('{"v":1,"kind":"check","specs":[],"jobs":[["a","a","length"]]}'),
+    ],
+    [
+      'another kind of check',
+      chunk('{"v":1,"kind":"check","specs":[{"kind":"dns"}],"jobs":[["a","a",0]]}'),
+    ],
     ['no JSON', chunk('{"v":1')],
     ['something that is no record', chunk('null')],
     ['something not deflated', entries([Buffer.from('plain')])],
@@ -78,6 +108,23 @@ describe('definitions in the ledger', () => {
     expect(() => decodeDefinitions(damaged)).toThrow(
       expect.objectContaining({ code: 'WCH_RECORD', message: expect.stringContaining('/def/0') }),
     );
+  });
+
+  it.each([
+    ['{"v":2}', true],
+    ['{"v":1,"kind":"stream","jobs":[]}', true],
+    ['{"v":1,"kind":"check","specs":[{"kind":"dns"}],"jobs":[]}', true],
+    ['{"v":1,"kind":"check"}', false],
+    ['{"v":1,"kind":7}', false],
+  ])('tells whether a newer watcher has written them: %s', (json, isNewer) => {
+    const refused = (): unknown => {
+      try {
+        return decodeDefinitions(chunk(json));
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(isNewerRecord(refused())).toBe(isNewer);
   });
 
   it('have the same digest exactly when they are the same in the same order', () => {

@@ -3,6 +3,7 @@ import { Election, type Term } from '../../../src/shared/coordination/election.t
 import { LEASE_TIMING } from '../../../src/shared/coordination/heartbeat.ts';
 import { Keys } from '../../../src/shared/coordination/keys.ts';
 import { MemoryStore } from '../../../src/shared/coordination/kv-memory.ts';
+import { WatcherError } from '../../../src/shared/domain/errors.ts';
 import { type Fault, FaultyStore } from '../../support/faulty-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
@@ -104,11 +105,29 @@ describe('the election', () => {
       const { clock, leading, join } = candidates();
       const first = join('a1');
       const faults: (Fault | null)[] = [fault];
-      first.network.nextFault = () => faults.shift() ?? null;
+      first.network.nextFault = (then) =>
+        then.some((write) => write.kind === 'put' && write.key === keys.leader)
+          ? (faults.shift() ?? null)
+          : null;
       await clock.advance(0);
       expect([...leading]).toEqual(['a1']);
     },
   );
+
+  it('is won though the store, that instant full, refuses what it has written', async () => {
+    const { clock, leading, join } = candidates();
+    const { network } = join('a1');
+    network.nextFault = (then) => {
+      if (then.some((write) => write.kind === 'put' && write.key === keys.leader))
+        network.beforeAnswer = async () => {
+          network.beforeAnswer = null;
+          throw new WatcherError('WCH_STORE_FULL', 'the store is full');
+        };
+      return null;
+    };
+    await clock.advance(0);
+    expect([...leading]).toEqual(['a1']);
+  });
 
   it('passes a defect of the leader on, and resigns', async () => {
     const clock = new ManualClock();

@@ -30,9 +30,15 @@ describe('the epoch of etcd', () => {
     epoch.observe(epoch.mark(), header(9));
   });
 
-  it('ends when another cluster answers, whatever its revision', () => {
+  it('refuses the answers of another cluster, and does not end by them', () => {
     const epoch = known(10);
-    expect(() => epoch.observe(epoch.mark(), header(99, 'two'))).toThrow('another etcd cluster');
+    expect(() => epoch.requireSameCluster(header(99, 'two'))).toThrow('cluster two instead of one');
+    epoch.requireSameCluster(header(1));
+    expect(epoch.ended?.aborted).toBe(false);
+  });
+
+  it('takes the first cluster that answers for its own', () => {
+    new Epoch().requireSameCluster(header(1, 'any'));
   });
 
   it('ends once: an answer asked for before fails alone', () => {

@@ -78,6 +78,47 @@ describe('a feed', () => {
     expect([...copy]).toEqual([['a/1', 'one']]);
   });
 
+  it('notices by itself that its watch is blind to what was put', async () => {
+    const { clock, network, copy, put, snapshots } = copying();
+    await clock.advance(0);
+    network.blind = true;
+    await put('a/1', 'one');
+    await clock.advance(60_000);
+    expect([...copy]).toEqual([['a/1', 'one']]);
+    expect(snapshots()).toBeGreaterThan(1);
+  });
+
+  it('notices by itself that its watch is blind to a deletion', async () => {
+    const { clock, network, copy, put, drop } = copying();
+    await put('a/1', 'one');
+    await clock.advance(0);
+    network.blind = true;
+    await drop('a/1');
+    await clock.advance(60_000);
+    expect([...copy]).toEqual([]);
+  });
+
+  it('takes no second snapshot while its watch sees all, busy or not', async () => {
+    const { clock, put, drop, snapshots } = copying();
+    for (let n = 0; n < 600; n += 1) {
+      await clock.advance(500);
+      if (n % 3 === 0) await put('a/1', String(n));
+      if (n % 3 === 2) await drop('a/1');
+    }
+    expect(snapshots()).toBe(1);
+  });
+
+  it('takes of what its watch tells twice only what is newer', async () => {
+    const { clock, network, copy, put } = copying();
+    await clock.advance(0);
+    network.repeats = true;
+    await put('a/1', 'one');
+    await clock.advance(0);
+    await put('a/1', 'two');
+    await clock.advance(0);
+    expect([...copy]).toEqual([['a/1', 'two']]);
+  });
+
   it('ends with its signal', async () => {
     const { clock, stop, done } = copying();
     await clock.advance(0);

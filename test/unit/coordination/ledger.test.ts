@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { type BeatContent, sendBeat } from '../../../src/shared/coordination/beating.ts';
 import { digestOf } from '../../../src/shared/coordination/definitions.ts';
 import { Keys } from '../../../src/shared/coordination/keys.ts';
 import type { KeyValueStore } from '../../../src/shared/coordination/kv.ts';
 import { MemoryStore } from '../../../src/shared/coordination/kv-memory.ts';
 import {
+  type Claim,
   type ClaimedJobset,
   Ledger,
   ownerIn,
@@ -11,8 +13,13 @@ import {
   type Sight,
 } from '../../../src/shared/coordination/ledger.ts';
 import { Publishing } from '../../../src/shared/coordination/publishing.ts';
-import type { CheckDefinition, JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
-import type { WorkerRecord } from '../../../src/shared/domain/jobset.ts';
+import type {
+  CheckDefinition,
+  CheckId,
+  JobsetId,
+  WorkerId,
+} from '../../../src/shared/domain/check.ts';
+import type { Checkpoint, WorkerRecord } from '../../../src/shared/domain/jobset.ts';
 import { aCheck } from '../../support/builders.ts';
 import { type Fault, FaultyStore } from '../../support/faulty-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -28,6 +35,7 @@ const aWorker = (id: string): WorkerRecord => ({
   id: id as WorkerId,
   state: 'up',
   host: 'host',
+  zone: null,
   version: '0.0.0',
   listen: null,
   started: 0,
@@ -39,7 +47,7 @@ describe('the ledger', () => {
   const definitions = [aCheck('a.example.com'), aCheck('b.example.com')];
 
   const ledgerOn = (on: KeyValueStore, seed = 1) =>
-    new Ledger({ store: on, keys, random: seededRandom(seed) });
+    new Ledger({ store: on, keys, clock, random: seededRandom(seed) });
   const join = async (ledger: Ledger, id: string): Promise<Registration> =>
     ledger.register(aWorker(id), await ledger.store.lease(TTL));
 
@@ -51,10 +59,21 @@ describe('the ledger', () => {
       old,
       id,
       source: 'folder',
+      zone: null,
       digest: digestOf(of),
       definitions: of,
     } as const;
     expect(await publishing.replace(replacement, TERM)).toBe(true);
+  };
+  const beatOf = (
+    ledger: Ledger,
+    by: Registration,
+    claims: readonly Claim[],
+    more: Partial<BeatContent> = {},
+  ) => {
+    const beat = { seq: 1, at: 0, owned: claims.length, checks: 0 };
+    const progress = { through: clock.now(), open: [], left: {} };
+    return sendBeat(ledger, by, { beat, progress, checkpoints: new Map(), claims, ...more });
   };
   const withdraw = async (id: JobsetId) => {
     const publishing = new Publishing({ store, keys });
@@ -246,17 +265,15 @@ describe('the ledger', () => {
   });
 
   describe('a beat', () => {
-    const beat = { seq: 1, at: 0, owned: 1 };
-
     it('is published while all claims hold', async () => {
       const ledger = ledgerOn(store);
       const by = await join(ledger, 'w1');
       const { claim: held } = await claim(ledger, by);
-      expect(await ledger.beat(by, beat, [held])).toEqual({ registered: true, lost: [] });
+      expect(await beatOf(ledger, by, [held])).toMatchObject({ registered: true, lost: [] });
       expect(await keysLeft()).toContain(keys.beat(by.worker.id));
     });
 
-    it('names exactly the claims that are lost, among hundreds, and is not published', async () => {
+    it('names exactly the claims that are lost, among hundreds, and says the rest again', async () => {
       const ledger = ledgerOn(store);
       const by = await join(ledger, 'w1');
       const claims = [];
@@ -268,11 +285,11 @@ describe('the ledger', () => {
       const rival = await join(ledger, 'w2');
       const gone = [claims[7], claims[150], claims[299]].filter((c) => c !== undefined);
       for (const lost of gone) {
-        await ledger.release(lost);
+        await ledger.release(lost, null);
         await claim(ledger, rival, lost.jobset);
       }
-      expect(await ledger.beat(by, beat, claims)).toEqual({ registered: true, lost: gone });
-      expect(await keysLeft()).not.toContain(keys.beat(by.worker.id));
+      expect(await beatOf(ledger, by, claims)).toMatchObject({ registered: true, lost: gone });
+      expect(await keysLeft()).toContain(keys.beat(by.worker.id));
     });
 
     it('finds out that the lease has ended, whatever a renewal said', async () => {
@@ -281,7 +298,7 @@ describe('the ledger', () => {
       const { claim: held } = await claim(ledger, by);
       await clock.advance(TTL + 1);
       const lease = { ...by.lease, id: (await store.lease(TTL)).id };
-      expect((await ledger.beat({ ...by, lease }, beat, [held])).registered).toBe(false);
+      expect((await beatOf(ledger, { ...by, lease }, [held])).registered).toBe(false);
     });
 
     it('still holds while a drain is announced at the same moment', async () => {
@@ -289,7 +306,173 @@ describe('the ledger', () => {
       const by = await join(ledger, 'w1');
       const { claim: held } = await claim(ledger, by);
       await ledger.announceDraining(by);
-      expect(await ledger.beat(by, beat, [held])).toEqual({ registered: true, lost: [] });
+      expect(await beatOf(ledger, by, [held])).toMatchObject({ registered: true, lost: [] });
+    });
+  });
+
+  describe('what the last owner left', () => {
+    const states = {
+      [definitions[0]?.id as CheckId]: { status: 'critical', since: 5, bad: 1 },
+    } as const;
+    const checkpointBy = (worker: string | null): ReadonlyMap<JobsetId, Checkpoint> =>
+      new Map([[JOBSET, { worker: worker as WorkerId | null, progress: null, states }]]);
+    const rewrite = (key: string, text: string) =>
+      store.commit([], [{ kind: 'put', key, value: Buffer.from(text) }]);
+    let ledger: Ledger;
+    let dead: Registration;
+    beforeEach(async () => {
+      ledger = ledgerOn(store);
+      dead = await join(ledger, 'w1');
+    });
+    const diesAfter = async (content: Partial<BeatContent>) => {
+      const { claim: held } = await claim(ledger, dead);
+      await beatOf(ledger, dead, [held], content);
+      await clock.advance(TTL + 1);
+    };
+    const takeOver = async () => claim(ledger, await join(ledger, 'w2'));
+
+    it('is nothing where nobody has run it', async () => {
+      expect((await takeOver()).handover).toEqual({ progress: null, states: {} });
+    });
+
+    it('is in the last heartbeat of a worker that died, and in the checkpoint of the jobset', async () => {
+      const progress = { through: 77, open: [[definitions[0]?.id as CheckId, 60]] as const };
+      await diesAfter({ progress: { ...progress, left: {} }, checkpoints: checkpointBy('w1') });
+      expect((await takeOver()).handover).toMatchObject({ progress, states });
+    });
+
+    it('stands exactly in what it handed back', async () => {
+      const { claim: held } = await claim(ledger, dead);
+      const handover = { progress: { through: 88, open: [] }, states };
+      await ledger.release(held, handover);
+      expect((await takeOver()).handover).toEqual(handover);
+    });
+
+    it('is what the owner before has left, where one died before its first heartbeat', async () => {
+      await diesAfter({
+        progress: { through: 77, open: [], left: {} },
+        checkpoints: checkpointBy('w1'),
+      });
+      await takeOver();
+      await clock.advance(TTL + 1);
+      const { handover } = await claim(ledger, await join(ledger, 'w3'));
+      expect(handover?.progress?.through).toBe(77);
+    });
+
+    it('is what a worker says of a jobset that it has let go of, not of those that it still runs', async () => {
+      const left = { [JOBSET]: { through: 66, open: [] } };
+      await diesAfter({
+        progress: { through: 77, open: [], left },
+        checkpoints: checkpointBy('w1'),
+      });
+      expect((await takeOver()).handover?.progress).toEqual({ through: 66, open: [] });
+    });
+
+    it.each([
+      ['its checkpoint is damaged', () => rewrite(keys.checkpoint(JOBSET), 'rubbish')],
+      ['its checkpoint is of a newer watcher', () => rewrite(keys.checkpoint(JOBSET), '{"v":99}')],
+      ['its progress is damaged', () => rewrite(keys.progress('w1' as WorkerId), '{"v":1}')],
+      [
+        'its progress is gone',
+        () => store.commit([], [{ kind: 'delete', key: keys.progress('w1' as WorkerId) }]),
+      ],
+    ])('is guessed, and the jobset runs, when %s', async (_, damage) => {
+      await diesAfter({ checkpoints: checkpointBy('w1') });
+      await damage();
+      const { handover, definitions: taken } = await takeOver();
+      expect(taken).toEqual(definitions);
+      expect(handover?.progress).toEqual({ through: clock.now() - 10_000, open: [] });
+    });
+
+    it('is asked for again when one answer is lost at that moment', async () => {
+      await diesAfter({ checkpoints: checkpointBy('w1') });
+      const faulty = new FaultyStore(store);
+      const rival = ledgerOn(faulty);
+      const by = await join(rival, 'w2');
+      let lost = 0;
+      faulty.nextFault = (then) => {
+        if (then.length !== 1 || then[0]?.kind !== 'get' || lost > 0) return null;
+        lost += 1;
+        return 'answer';
+      };
+      const { handover } = await claim(rival, by);
+      expect(lost).toBe(1);
+      expect(handover?.progress?.through).not.toBe(clock.now() - 10_000);
+    });
+
+    it('is guessed when the store goes away at that moment: the jobset must not be blind', async () => {
+      await diesAfter({ checkpoints: checkpointBy('w1') });
+      const faulty = new FaultyStore(store);
+      const rival = ledgerOn(faulty);
+      const by = await join(rival, 'w2');
+      faulty.nextFault = (then) =>
+        then.length === 1 && then[0]?.kind === 'get' ? 'request' : null;
+      const { handover } = await claim(rival, by);
+      expect(handover?.progress).toEqual({ through: clock.now() - 10_000, open: [] });
+      expect(handover?.states).toEqual(states);
+    });
+  });
+
+  describe('a beat with checkpoints', () => {
+    const big = (n: number): Checkpoint => ({
+      worker: 'w1' as WorkerId,
+      progress: null,
+      states: Object.fromEntries(
+        Array.from({ length: n }, (_, i) => [`id-${i}`, { status: 'critical', since: i, bad: 1 }]),
+      ) as Checkpoint['states'],
+    });
+    const claimMany = async (ledger: Ledger, by: Registration, count: number) => {
+      const claims: Claim[] = [];
+      for (let n = 0; n < count; n += 1) {
+        const id = `many-${n}` as JobsetId;
+        await publish(id);
+        claims.push((await claim(ledger, by, id)).claim);
+      }
+      return claims;
+    };
+
+    it('says which were stored, and stays within what a request may weigh', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const claims = await claimMany(ledger, by, 30);
+      const checkpoints = new Map(claims.map(({ jobset }) => [jobset, big(1_000)]));
+      const { stored } = await beatOf(ledger, by, claims, { checkpoints });
+      expect(stored.length).toBeGreaterThan(5);
+      expect(stored.length).toBeLessThan(30);
+      expect((await store.snapshot(keys.checkpoints)).entries.length).toBe(stored.length);
+    });
+
+    it('stores all of hundreds, in as many transactions as their operations need', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const claims = await claimMany(ledger, by, 250);
+      const checkpoints = new Map(claims.map(({ jobset }) => [jobset, big(1)]));
+      expect((await beatOf(ledger, by, claims, { checkpoints })).stored.length).toBe(250);
+    });
+
+    it('stores none for what is no longer its own', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const { claim: held } = await claim(ledger, by);
+      await ledger.release(held, null);
+      const checkpoints = new Map([[JOBSET, big(1)]]);
+      const outcome = await beatOf(ledger, by, [held], { checkpoints });
+      expect(outcome).toMatchObject({ lost: [held], stored: [] });
+      expect((await store.snapshot(keys.checkpoints)).entries).toEqual([]);
+    });
+
+    it('stores nothing in a store that is full, and proves all the same', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const { claim: held } = await claim(ledger, by);
+      store.makeRoom(1);
+      const checkpoints = new Map([[JOBSET, big(1)]]);
+      expect(await beatOf(ledger, by, [held], { checkpoints })).toEqual({
+        registered: true,
+        lost: [],
+        stored: [],
+        full: true,
+      });
     });
   });
 
@@ -297,7 +480,7 @@ describe('the ledger', () => {
     it('leaves the jobset to the next, though the lease lives on', async () => {
       const ledger = ledgerOn(store);
       const by = await join(ledger, 'w1');
-      await ledger.release((await claim(ledger, by)).claim);
+      await ledger.release((await claim(ledger, by)).claim, null);
       expect((await sightOf(JOBSET)).owner).toBe(null);
       expect((await claim(ledger, await join(ledger, 'w2'))).definitions).toEqual(definitions);
     });
@@ -308,7 +491,7 @@ describe('the ledger', () => {
       const { claim: stale } = await claim(ledger, by);
       await by.lease.revoke();
       await claim(ledger, await join(ledger, 'w2'));
-      await ledger.release(stale);
+      await ledger.release(stale, null);
       expect((await sightOf(JOBSET)).owner).toBe('w2');
     });
 
@@ -320,7 +503,7 @@ describe('the ledger', () => {
         const { claim: held } = await claim(ledger, await join(ledger, 'w1'));
         const faults: (Fault | null)[] = [fault];
         faulty.nextFault = () => faults.shift() ?? null;
-        await ledger.release(held);
+        await ledger.release(held, null);
         expect((await sightOf(JOBSET)).owner).toBe(null);
       },
     );
@@ -332,7 +515,9 @@ describe('the ledger', () => {
     const { claim: held } = await claim(ledger, await join(ledger, 'w1'));
     const faults: (Fault | null)[] = ['request'];
     faulty.nextFault = () => faults.shift() ?? null;
-    await expect(ledger.release(held)).rejects.toMatchObject({ code: 'WCH_STORE_UNAVAILABLE' });
+    await expect(ledger.release(held, null)).rejects.toMatchObject({
+      code: 'WCH_STORE_UNAVAILABLE',
+    });
   });
 
   describe('a reload', () => {
@@ -345,6 +530,7 @@ describe('the ledger', () => {
       expect(await ledger.reload(held)).toEqual({
         claim: { ...held, revision },
         definitions: changed,
+        handover: null,
       });
     });
 
@@ -353,7 +539,7 @@ describe('the ledger', () => {
       const by = await join(ledger, 'w1');
       await publish(OTHER);
       const [lost, withdrawn] = [await claim(ledger, by), await claim(ledger, by, OTHER)];
-      await ledger.release(lost.claim);
+      await ledger.release(lost.claim, null);
       await withdraw(OTHER);
       expect(await ledger.reload(lost.claim)).toBe(null);
       expect(await ledger.reload(withdrawn.claim)).toBe(null);
@@ -367,10 +553,7 @@ describe('the ledger', () => {
       const { claim: held } = await claim(ledger, by);
       await withdraw(JOBSET);
       expect(await keysLeft()).toEqual([keys.worker(by.worker.id)]);
-      expect(await ledger.beat(by, { seq: 1, at: 0, owned: 1 }, [held])).toEqual({
-        registered: true,
-        lost: [held],
-      });
+      expect(await beatOf(ledger, by, [held])).toMatchObject({ registered: true, lost: [held] });
     });
 
     it('writes nothing once another leads', async () => {
@@ -380,6 +563,7 @@ describe('the ledger', () => {
         old: null,
         id: OTHER,
         source: 'folder',
+        zone: null,
         digest: 'd',
         definitions,
       } as const;
@@ -395,6 +579,7 @@ describe('the ledger', () => {
           old,
           id: JOBSET,
           source: 'folder',
+          zone: null,
           digest: 'd',
           definitions,
         } as const;

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  formatAddress,
-  isLoopback,
-  parseListen,
-  refuseExposed,
-} from '../../../src/shared/http/listen.ts';
+import { formatAddress, parseListen, refuseExposed } from '../../../src/shared/http/listen.ts';
+import { isLoopback } from '../../../src/shared/rules/loopback.ts';
 
 describe('an address to listen on', () => {
   it.each([

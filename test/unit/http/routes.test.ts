@@ -11,7 +11,7 @@ import { Meter } from '../../../src/shared/runtime/meter.ts';
 import { aView, sourceOf } from '../../support/views.ts';
 
 const ask = async (route: Route, query: Readonly<Record<string, string>> = {}) => {
-  const { status = 200, body } = await route.handle({ query });
+  const { status = 200, body } = await route.handle({ query, params: {}, body: new Uint8Array() });
   return { status, body };
 };
 
@@ -30,7 +30,11 @@ describe('GET /metrics', () => {
   it('is the meter in the text format of Prometheus', async () => {
     const meter = new Meter();
     meter.gauge('watcher.checks.held').set(12);
-    const reply = await metricsRoute(meter).handle({ query: {} });
+    const reply = await metricsRoute(meter).handle({
+      query: {},
+      params: {},
+      body: new Uint8Array(),
+    });
     expect(reply.contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(reply.body).toContain('\nwatcher_checks_held 12\n');
   });
@@ -99,7 +103,7 @@ describe('POST /v1/reload', () => {
     const confirmed: boolean[] = [];
     const route = reloadRoute(async (confirm) => {
       confirmed.push(confirm);
-      return { checks: 1, errors: 0, warnings: 0, held: 0 };
+      return { checks: 1, errors: 0, warnings: 0, held: 0, waitingMs: null };
     });
     expect(await ask(route, query)).toMatchObject({ body: { checks: 1 } });
     expect(confirmed).toEqual([expected]);

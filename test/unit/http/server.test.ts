@@ -14,6 +14,16 @@ const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/echo', handle: ({ query }) => ({ status: 203, body: { query } }) },
   { method: 'POST', path: '/change', handle: () => ({ body: { changed: true } }) },
   {
+    method: 'DELETE',
+    path: '/things/:name',
+    handle: ({ params }) => ({ body: { params } }),
+  },
+  {
+    method: 'POST',
+    path: '/file',
+    handle: ({ body }) => ({ body: Buffer.from(body).toString('hex') }),
+  },
+  {
     method: 'GET',
     path: '/broken',
     handle: () => Promise.reject(new Error('the password is hunter2')),
@@ -67,6 +77,18 @@ describe('the HTTP server', () => {
     expect(reply.headers['content-type']).toMatch(/^application\/json/);
   });
 
+  it('gives a route the parts of its path', async () => {
+    const reply = await call(server, { path: '/things/a%2Fb', method: 'DELETE' });
+    expect(reply.body).toBe('{"params":{"name":"a/b"}}');
+  });
+
+  it('gives a route the bytes of a YAML body, or none', async () => {
+    const headers = { 'content-type': 'application/yaml' };
+    const file = { path: '/file', method: 'POST' };
+    expect(await call(server, { ...file, headers, body: 'aé' })).toMatchObject({ body: '61c3a9' });
+    expect(await call(server, file)).toMatchObject({ status: 200, body: '' });
+  });
+
   it('sends on every answer what keeps a browser from using it', async () => {
     for (const path of ['/open', '/nowhere', '/broken']) {
       const { headers } = await call(server, { path });
@@ -87,7 +109,7 @@ describe('the HTTP server', () => {
       {
         path: '/change',
         method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': '1048577' },
+        headers: { 'content-type': 'application/yaml', 'content-length': '1048577' },
       },
       413,
       'FST_ERR_CTP_BODY_TOO_LARGE',
@@ -100,6 +122,12 @@ describe('the HTTP server', () => {
         body: 'a=1',
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
       },
+      415,
+      'FST_ERR_CTP_INVALID_MEDIA_TYPE',
+    ],
+    [
+      'plain text, as a foreign page could post it',
+      { path: '/file', method: 'POST', body: 'a: 1', headers: { 'content-type': 'text/plain' } },
       415,
       'FST_ERR_CTP_INVALID_MEDIA_TYPE',
     ],

@@ -13,7 +13,7 @@ import {
   response,
   startHttpTarget,
 } from '../../support/http-target.ts';
-import { aProbe, gist, observe, tableResolver } from '../../support/probing.ts';
+import { aProbe, aRequest, gist, observe, tableResolver } from '../../support/probing.ts';
 
 const probe = aProbe({
   resolver: tableResolver({
@@ -48,6 +48,28 @@ describe('a request', () => {
       'x-one: 1',
       'content-length: 4\nbody',
     ]);
+  });
+
+  it('does not leave when its run is aborted at that moment', async () => {
+    const heard: string[] = [];
+    await using target = await startHttpTarget(({ head, socket }) => {
+      heard.push(head);
+      socket.end(response('ok'));
+    });
+    const prepared = probe.prepare(aRequest({ method: 'POST', body: 'act' }));
+    await new Promise<void>((resolve) => {
+      const abort = probe.start(
+        `${target.at}/once`,
+        prepared,
+        () => {},
+        () => {
+          abort();
+          resolve();
+        },
+      );
+    });
+    await observe(probe, `${target.at}/after`);
+    expect(heard.map((head) => head.split(' ')[1])).toEqual(['/after']);
   });
 
   it('has the headers of the check in place of our own', async () => {

@@ -25,6 +25,7 @@ export const spec = (parts: Partial<HttpSpec>): HttpSpec => ({
   values: [],
   assertions: [],
   failAfter: 1,
+  onCoordinationLoss: 'run',
   ...parts,
 });
 

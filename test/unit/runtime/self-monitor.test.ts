@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { nothingDropped } from '../../../src/shared/domain/delivery.ts';
-import type { SinkView, SpoolView } from '../../../src/shared/domain/status.ts';
+import type { PoolStanding, SinkView, SpoolView } from '../../../src/shared/domain/status.ts';
 import { Meter } from '../../../src/shared/runtime/meter.ts';
 import { SelfMonitor } from '../../../src/shared/runtime/self-monitor.ts';
+import { WELL } from '../../support/alone.ts';
 import { aSinkView } from '../../support/builders.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -10,9 +11,11 @@ const begin = () => {
   const clock = new ManualClock();
   const meter = new Meter();
   const flow: { views: SinkView[]; spool: SpoolView | null } = { views: [], spool: null };
-  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3', flow });
+  const place: { standing: PoolStanding } = { standing: WELL };
+  const standing = () => place.standing;
+  const monitor = new SelfMonitor({ clock, meter, worker: 'w1', version: '1.2.3', flow, standing });
   const codes = () => monitor.self().findings.map((finding) => finding.code);
-  return { clock, meter, flow, monitor, codes };
+  return { clock, meter, flow, place, monitor, codes };
 };
 
 describe('the self report', () => {
@@ -50,7 +53,6 @@ describe('the self report', () => {
       'config_errors',
       (meter) => meter.gauge('watcher.config.diagnostics', { severity: 'error' }).set(1),
     ],
-    ['claims_not_renewed', (meter) => meter.gauge('watcher.heartbeat.age').set(6001)],
     ['event_loop', (meter) => meter.gauge('watcher.event_loop.utilisation').set(0.9)],
     ['network', (meter) => meter.gauge('watcher.network.suspected').set(1)],
     ['unaccounted', (meter) => meter.gauge('watcher.checks.unaccounted').set(-1)],
@@ -67,6 +69,32 @@ describe('the self report', () => {
     cause(meter);
     expect(monitor.self().status).toBe('degraded');
     expect(codes()).toEqual([code]);
+  });
+
+  it.each<[string, Partial<PoolStanding>, string]>([
+    ['detached', { attached: false }, 'were last renewed 7.5 s ago'],
+    ['store_away', { storeAway: 'no answer' }, 'the store does not answer: no answer'],
+    ['not_publishing', { unpublished: 'a.yml: secret' }, ': a.yml: secret'],
+  ])('is degraded with the finding %s', (code, standing, message) => {
+    const { meter, place, monitor, codes } = begin();
+    meter.gauge('watcher.heartbeat.age').set(7500);
+    place.standing = { ...WELL, ...standing };
+    expect(codes()).toEqual([code]);
+    expect(monitor.self().findings[0]?.message).toContain(message);
+  });
+
+  it('tells of a store that is away once, though nothing can be published either', () => {
+    const { place, codes } = begin();
+    place.standing = { ...WELL, storeAway: 'no answer', unpublished: 'no answer' };
+    expect(codes()).toEqual(['store_away']);
+  });
+
+  it('finds nothing wrong with a process that has no such role', () => {
+    const { place, monitor } = begin();
+    place.standing = { ...WELL, attached: null, leading: null };
+    expect(monitor.self()).toMatchObject({ status: 'ok', pool: place.standing });
+    place.standing = { ...WELL, leading: false };
+    expect(monitor.self()).toMatchObject({ status: 'ok', pool: { leading: false } });
   });
 
   it('names the files with errors', () => {

@@ -63,6 +63,7 @@ const begin = ({
     postsOf,
     limiter: () => noLimit,
     stateFolder,
+    finishMs: 10_000,
     redact: (text) => text,
   });
   const change: Transition = { from: 'ok', to: 'critical', at: TICK, reason: 'why' };

@@ -4,6 +4,7 @@ import type { SelfEmission } from '../../../src/shared/domain/delivery.ts';
 import { Meter } from '../../../src/shared/runtime/meter.ts';
 import { SelfMonitor } from '../../../src/shared/runtime/self-monitor.ts';
 import { SelfPosts } from '../../../src/shared/sinks/self-posts.ts';
+import { WELL } from '../../support/alone.ts';
 import { noFlow, TICK } from '../../support/builders.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -15,7 +16,15 @@ const aBlock = (cron: string, url = 'https://a/'): SelfDefinition => ({
 const begin = () => {
   const clock = new ManualClock(TICK);
   const meter = new Meter();
-  const self = new SelfMonitor({ clock, meter, worker: 'w1', version: '1', flow: noFlow });
+  const standing = () => WELL;
+  const self = new SelfMonitor({
+    clock,
+    meter,
+    worker: 'w1',
+    version: '1',
+    flow: noFlow,
+    standing,
+  });
   const reported: SelfEmission[] = [];
   const posted: (readonly [url: string | undefined, at: number])[] = [];
   const router = {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { encodeOwnership } from '../../../src/shared/coordination/records.ts';
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import { type Holding, moveFor } from '../../../src/worker/claiming.ts';
 import { aCheck, aSpec } from '../../support/builders.ts';
@@ -156,6 +157,40 @@ describe('the claimer', () => {
     expect(await pool.owners()).toEqual({ 'js-1': 'w1' });
   });
 
+  it('tries at longer and longer intervals what the store goes on refusing', async () => {
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1_000);
+    let refused = 0;
+    w1.network.nextFault = (then) => {
+      const isClaim = then.some(
+        (one) => one.kind === 'put' && one.key.startsWith(pool.keys.owners),
+      );
+      if (!isClaim) return null;
+      refused += 1;
+      return 'request';
+    };
+    for (let n = 0; n < 8; n += 1) await pool.publish(`js-${n}`, [aCheck(`a${n}`)]);
+    await pool.clock.advance(60_000);
+    expect(refused).toBeGreaterThan(60);
+    expect(refused).toBeLessThan(700);
+  });
+
+  it('stores nothing about what it has given up, though its last runs say more of it', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1_000);
+    await pool.withdraw('js-1');
+    await pool.clock.advance(1_000);
+    const asked: string[] = [];
+    w1.workload.states = (id?: JobsetId) => {
+      asked.push(String(id));
+      return {};
+    };
+    w1.claimer.stateChanged('js-1' as JobsetId);
+    await pool.clock.advance(10_000);
+    expect(asked).toEqual([]);
+  });
+
   it('leaves a jobset that it cannot read alone, until that changes', async () => {
     await pool.publish('js-1', [aCheck('a')]);
     const damaged = {
@@ -213,6 +248,91 @@ describe('the claimer', () => {
     expect(new Set(all).size).toBe(50);
     const owners = await pool.owners();
     for (const member of members) for (const id of held(member)) expect(owners[id]).toBe(member.id);
+  });
+
+  it('leaves most claims to others, in turn: a failed claim is rare when a worker dies', async () => {
+    for (let n = 0; n < 60; n += 1) await pool.publish(`js-${n}`, [aCheck(`check-${n}`)]);
+    const members = Array.from({ length: 10 }, (_, n) => pool.join(`w${n}`));
+    await pool.clock.advance(10_000);
+    const [dead, ...others] = members as [Member, ...Member[]];
+    const vacancies = held(dead).length;
+    let claims = 0;
+    for (const { network } of others) {
+      network.nextFault = (then) => {
+        if (then.some(({ kind }) => kind === 'list')) claims += 1;
+        return null;
+      };
+    }
+    dead.network.cut = true;
+    await pool.clock.advance(10_000);
+    expect(others.flatMap(held).length).toBe(60);
+    expect(claims).toBeGreaterThanOrEqual(vacancies);
+    expect(claims).toBeLessThanOrEqual(1.5 * vacancies);
+  });
+
+  it('shares what comes free while all start: none holds much more than its part', async () => {
+    const members = Array.from({ length: 4 }, (_, n) => pool.join(`w${n}`));
+    await pool.clock.advance(1_000);
+    for (let n = 0; n < 40; n += 1) {
+      await pool.publish(`js-${n}`, [aCheck(`check-${n}`)]);
+      await pool.clock.advance(1_000);
+    }
+    for (const member of members) {
+      expect(held(member).length).toBeGreaterThanOrEqual(8);
+      expect(held(member).length).toBeLessThanOrEqual(13);
+    }
+  });
+
+  it('takes at once what somebody has put under its lease', async () => {
+    const [w1] = [pool.join('w1'), pool.join('w2')];
+    await pool.clock.advance(1_000);
+    await pool.publish('js-1', [aCheck('a')]);
+    const { entries } = await pool.store.snapshot(pool.keys.worker('w1' as WorkerId));
+    const lease = entries[0]?.lease as string;
+    const id = 'js-1' as JobsetId;
+    const ownership = { worker: 'w1' as WorkerId, nonce: 'n', holdMs: 0 };
+    const value = encodeOwnership(ownership);
+    await pool.store.commit([], [{ kind: 'put', key: pool.keys.owner(id), value, lease }]);
+    await pool.clock.advance(5_000);
+    expect(held(w1 as Member)).toEqual(['js-1']);
+  });
+
+  it('waits with what was taken from a worker by force, for as long as that may still run it', async () => {
+    const id = 'js-1' as JobsetId;
+    const value = encodeOwnership({ worker: null, nonce: 'n', holdMs: 7_000 });
+    await pool.store.commit([], [{ kind: 'put', key: pool.keys.owner(id), value }]);
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(6_900);
+    expect(held(w1)).toEqual([]);
+    await pool.clock.advance(500);
+    expect(held(w1)).toEqual(['js-1']);
+  });
+
+  it('tells the ledger that it holds a jobset even if new content comes before its first beat', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(100);
+    await pool.publish('js-1', [aCheck('a'), aCheck('b')]);
+    await pool.clock.advance(3_000);
+    const { entries } = await pool.store.snapshot(pool.keys.checkpoint('js-1' as JobsetId));
+    expect(held(w1)).toEqual(['js-1']);
+    expect(JSON.parse(entries[0]?.value.toString() ?? '{}')).toMatchObject({ worker: 'w1' });
+  });
+
+  it('lets go of a jobset whose record is damaged, and keeps one that only a newer watcher can read', async () => {
+    for (const id of ['damaged', 'newer']) await pool.publish(id, [aCheck(id)]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1_000);
+    const put = (id: string, text: string) =>
+      pool.store.commit(
+        [],
+        [{ kind: 'put', key: pool.keys.jobset(id as JobsetId), value: Buffer.from(text) }],
+      );
+    await put('damaged', '{"v":1}');
+    await put('newer', '{"v":2}');
+    await pool.clock.advance(5_000);
+    expect(held(w1)).toEqual(['newer']);
   });
 
   it('claims in the end whatever answers are lost', async () => {

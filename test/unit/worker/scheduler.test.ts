@@ -127,7 +127,7 @@ describe('Scheduler', () => {
     worker.probe.script = () => ({ afterMs: 1_500, observation: anAnswer() });
     worker.scheduler.hold(aJobset([aCheck('a/', everySecond)]));
     await worker.clock.advance(1_100);
-    await worker.clock.until(worker.scheduler.drop(aJobset([]).claim.jobset));
+    await worker.clock.until(worker.scheduler.drop(aJobset([]).claim.jobset, 5_000));
     expect(worker.results).toHaveLength(1);
     await worker.clock.advance(10 * SECOND);
     expect([worker.probe.starts.length, worker.table.size, worker.plans.size]).toEqual([1, 0, 0]);
@@ -141,7 +141,7 @@ describe('Scheduler', () => {
     });
     worker.scheduler.hold(aJobset([aCheck('slow/', everySecond), aCheck('a/', everySecond)]));
     await worker.clock.advance(1_100);
-    await worker.clock.until(worker.scheduler.drop(aJobset([]).claim.jobset));
+    await worker.clock.until(worker.scheduler.drop(aJobset([]).claim.jobset, 5_000));
     expect(startsOf('a/')).toHaveLength(1);
   });
 
@@ -149,7 +149,7 @@ describe('Scheduler', () => {
     worker.probe.script = () => ({ afterMs: MINUTE, observation: anAnswer() });
     worker.scheduler.hold(aJobset([aCheck('a/', everySecond)]));
     await worker.clock.advance(1_100);
-    await worker.clock.until(worker.scheduler.drop(aJobset([]).claim.jobset), 6_000);
+    await worker.clock.until(worker.scheduler.drop(aJobset([]).claim.jobset, 5_000), 6_000);
     expect([worker.results.length, worker.probe.inFlight]).toEqual([0, 0]);
     expect(worker.tally.skipped.released).toBe(1);
     expectConserved();
@@ -160,7 +160,7 @@ describe('Scheduler', () => {
     const jobset = aJobset([aCheck('a/', everySecond)]);
     worker.scheduler.hold(jobset);
     await worker.clock.advance(1_100);
-    const dropped = worker.scheduler.drop(jobset.claim.jobset);
+    const dropped = worker.scheduler.drop(jobset.claim.jobset, 5_000);
     worker.scheduler.hold(aJobset([aCheck('a/', everySecond)], { token: '2' }));
     await worker.clock.until(dropped);
     await worker.clock.advance(4 * SECOND);

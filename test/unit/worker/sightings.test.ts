@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Keys } from '../../../src/shared/coordination/keys.ts';
 import type { Change, Entry } from '../../../src/shared/coordination/kv.ts';
-import { encodeOwnership } from '../../../src/shared/coordination/records.ts';
+import { encodeJobset, encodeOwnership } from '../../../src/shared/coordination/records.ts';
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import { Sightings } from '../../../src/worker/sightings.ts';
 
@@ -10,13 +10,22 @@ const js = 'js-1' as JobsetId;
 
 const owned = (worker: string | null, modRevision: number): Entry => ({
   key: keys.owner(js),
-  value: encodeOwnership({ worker: worker as WorkerId | null, nonce: 'n' }),
+  value: encodeOwnership({ worker: worker as WorkerId | null, nonce: 'n', holdMs: 0 }),
   modRevision,
   lease: null,
 });
+const aJobset = {
+  id: js,
+  source: 'folder',
+  jobs: [],
+  digest: '',
+  chunks: 1,
+  zone: null,
+  avoid: [],
+} as const;
 const jobset = (modRevision: number): Entry => ({
   key: keys.jobset(js),
-  value: Buffer.alloc(0),
+  value: encodeJobset(aJobset),
   modRevision,
   lease: null,
 });
@@ -25,14 +34,21 @@ const gone = (key: string, modRevision: number): Change => ({ kind: 'delete', ke
 
 describe('what a worker sees of the ledger', () => {
   let told: JobsetId[];
+  let setBacks = 0;
   let sightings: Sightings;
   beforeEach(() => {
     told = [];
-    sightings = new Sightings(keys, (id) => told.push(id));
+    setBacks = 0;
+    sightings = new Sightings(keys, {
+      change: (id) => told.push(id),
+      wentBack: () => {
+        setBacks += 1;
+      },
+    });
   });
 
   it('is told only once both pictures are there: before, a held jobset would look free', () => {
-    sightings.jobsetsAre([jobset(10)]);
+    sightings.jobsetsAre([jobset(10)], 11);
     sightings.jobsetsChanged([put(jobset(11))]);
     expect(told).toEqual([]);
     sightings.ownersAre([owned('w1', 12)], 12);
@@ -40,11 +56,18 @@ describe('what a worker sees of the ledger', () => {
     expect(sightings.of(js)).toEqual({ revision: 11, ownRevision: 12, owner: 'w1', at: 12 });
   });
 
+  it('is held where only a newer watcher can read by whom', () => {
+    sightings.jobsetsAre([jobset(10)], 12);
+    sightings.ownersAre([{ ...owned(null, 11), value: Buffer.from('{"v":2}') }], 12);
+    expect(sightings.of(js).owner).not.toBe(null);
+  });
+
   describe('of a jobset that w1 holds', () => {
     beforeEach(() => {
-      sightings.jobsetsAre([jobset(10)]);
+      sightings.jobsetsAre([jobset(10)], 11);
       sightings.ownersAre([owned('w1', 12)], 12);
       told = [];
+      setBacks = 0;
     });
 
     it.each([
@@ -76,7 +99,7 @@ describe('what a worker sees of the ledger', () => {
 
     it('takes what a snapshot lacks for gone', () => {
       sightings.ownersAre([], 30);
-      sightings.jobsetsAre([]);
+      sightings.jobsetsAre([], 11);
       expect(sightings.of(js)).toMatchObject({ revision: 0, ownRevision: 0, owner: null });
     });
 
@@ -94,5 +117,39 @@ describe('what a worker sees of the ledger', () => {
       sightings.ownersChanged([put({ ...owned('w1', 20), value: Buffer.from('{"v":2}') })]);
       expect(sightings.of(js).owner).not.toBe(null);
     });
+  });
+
+  it('believes a picture of a store that went back, whatever it knew before', () => {
+    sightings.jobsetsAre([jobset(10)], 11);
+    sightings.ownersAre([owned('w1', 50)], 60);
+    sightings.ownersAre([owned('w2', 40)], 45);
+    expect(setBacks).toBe(1);
+    expect(sightings.of(js)).toMatchObject({ owner: 'w2', ownRevision: 40 });
+  });
+
+  it('believes a later picture though its owner was written before what it knew', () => {
+    sightings.jobsetsAre([jobset(10)], 11);
+    sightings.ownersAre([owned('w1', 50)], 60);
+    sightings.ownersAre([owned('w2', 40)], 70);
+    expect(sightings.of(js)).toMatchObject({ owner: 'w2', ownRevision: 40 });
+  });
+
+  it('does not believe a picture that is older than what a transaction has shown', () => {
+    sightings.jobsetsAre([jobset(10)], 11);
+    sightings.ownersAre([], 20);
+    sightings.learn(js, { revision: 10, ownRevision: 50, owner: 'w1' as WorkerId, at: 50 });
+    sightings.ownersAre([], 40);
+    expect(sightings.of(js).owner).toBe('w1');
+  });
+
+  it('counts who holds how much', () => {
+    sightings.jobsetsAre([jobset(10)], 11);
+    sightings.ownersAre([owned('w1', 20)], 20);
+    expect(sightings.heldBy('w1' as WorkerId)).toBe(1);
+    sightings.ownersChanged([put(owned('w2', 30))]);
+    expect(sightings.heldBy('w1' as WorkerId)).toBe(0);
+    expect(sightings.heldBy('w2' as WorkerId)).toBe(1);
+    sightings.ownersChanged([gone(keys.owner(js), 40)]);
+    expect(sightings.heldBy('w2' as WorkerId)).toBe(0);
   });
 });

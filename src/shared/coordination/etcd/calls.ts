@@ -4,9 +4,10 @@
  */
 
 import type { CallOptions } from '@grpc/grpc-js';
-import { type Etcd3, GRPCDeadlineExceededError } from 'etcd3';
+import { type Etcd3, GRPCDeadlineExceededError, type IResponseHeader } from 'etcd3';
 import { WatcherError } from '../../domain/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Epoch } from './epoch.ts';
 import { type Fault, faultOf, isMembersFault, needsNewClient, storeError } from './errors.ts';
 import type { Members } from './members.ts';
 
@@ -19,18 +20,42 @@ export interface CallPlan {
   readonly repeatable: boolean;
 }
 
+interface Answer {
+  readonly header: IResponseHeader;
+}
+
+export interface Outage {
+  /** The last failure's. */
+  readonly reason: string;
+  /** Of the first failure in a row, monotonic. */
+  readonly since: number;
+}
+
 /** grpc counts the deadline itself; ours is for the case that it does not tell. */
 const SLACK_MS = 50;
 
 export class Calls {
   readonly #members: Members;
   readonly #clock: Clock;
+  readonly #epoch: Epoch;
   readonly #closed: AbortSignal;
+  #outage: Outage | null = null;
 
-  constructor(members: Members, clock: Clock, closed: AbortSignal) {
-    this.#members = members;
-    this.#clock = clock;
-    this.#closed = closed;
+  constructor(options: {
+    readonly members: Members;
+    readonly clock: Clock;
+    readonly epoch: Epoch;
+    readonly closed: AbortSignal;
+  }) {
+    this.#members = options.members;
+    this.#clock = options.clock;
+    this.#epoch = options.epoch;
+    this.#closed = options.closed;
+  }
+
+  /** Null while the last call that has ended was answered. */
+  get outage(): Outage | null {
+    return this.#outage;
   }
 
   /**
@@ -38,7 +63,22 @@ export class Calls {
    * call that fails at once is tried with the next member while time is left; one that takes all its
    * time is not, but the next call goes elsewhere.
    */
-  async ask<T>(
+  async ask<T extends Answer>(
+    plan: CallPlan,
+    call: (client: Etcd3, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const answer = await this.#tries(plan, call);
+      this.#outage = null;
+      return answer;
+    } catch (error) {
+      const isAnswer = !(error instanceof WatcherError) || error.code !== 'WCH_STORE_UNAVAILABLE';
+      this.#outage = isAnswer ? null : this.#outageAfter(error);
+      throw error;
+    }
+  }
+
+  async #tries<T extends Answer>(
     plan: CallPlan,
     call: (client: Etcd3, options: CallOptions) => Promise<T>,
   ): Promise<T> {
@@ -47,9 +87,11 @@ export class Calls {
       const leftMs = deadline - this.#clock.monotonicMs();
       const member = this.#members.current;
       try {
-        return await this.#within(leftMs, () =>
+        const answer = await this.#within(leftMs, () =>
           call(member.client, { deadline: this.#clock.now() + leftMs }),
         );
+        this.#epoch.requireSameCluster(answer.header);
+        return answer;
       } catch (error) {
         if (error instanceof WatcherError) throw error;
         const fault = faultOf(error);
@@ -60,6 +102,10 @@ export class Calls {
           throw storeError(fault, `${plan.what} at ${member.endpoint}`, error);
       }
     }
+  }
+
+  #outageAfter({ message }: WatcherError): Outage {
+    return { reason: message, since: this.#outage?.since ?? this.#clock.monotonicMs() };
   }
 
   #within<T>(ms: number, start: () => Promise<T>): Promise<T> {

@@ -1,12 +1,14 @@
 /**
- * Notices that etcd is no longer the one that we knew: wiped, restored from a backup, or replaced. Its
- * revisions then start again lower, and a token of before may come to mean something else. Whatever
- * was handed out in an epoch ends with it: leases are lost, watches end with a gap.
+ * Notices that etcd is no longer the one that we knew. Wiped, or restored from a backup: its revisions
+ * start again lower, and a token of before may come to mean something else, so whatever was handed out
+ * in an epoch ends with it: leases are lost, watches end with a gap. Another cluster behind the same
+ * address is none of ours: its answers are refused, and nothing ends.
  */
 
 import type { IResponseHeader } from 'etcd3';
 import { WatcherError } from '../../domain/errors.ts';
 import type { Revision } from '../kv.ts';
+import { ForeignClusterError } from './errors.ts';
 
 interface Line {
   readonly cluster: string;
@@ -34,14 +36,19 @@ export class Epoch {
     return this.#line?.ended.signal ?? null;
   }
 
+  /** Throws for an answer of another cluster than the one that answered first. */
+  requireSameCluster({ cluster_id }: IResponseHeader): void {
+    const cluster = this.#line?.cluster ?? cluster_id;
+    if (cluster_id !== cluster) throw new ForeignClusterError(cluster_id, cluster);
+  }
+
   /**
    * Takes note of the header of a linearizable answer; those of renewals and watches may come from a
    * member that lags. Throws WCH_STORE_UNAVAILABLE, retryable, when it belongs to another epoch.
    */
   observe(mark: Mark, header: IResponseHeader): void {
     const revision = Number(header.revision);
-    const isSame = mark.line === null || header.cluster_id === mark.line.cluster;
-    if (isSame && revision >= mark.floor && mark.line === this.#line) {
+    if (revision >= mark.floor && mark.line === this.#line) {
       if (this.#line === null) this.#line = lineFrom(header);
       this.#line.revision = Math.max(this.#line.revision, revision);
       return;
@@ -52,7 +59,7 @@ export class Epoch {
       this.#line = lineFrom(header);
       mark.line.ended.abort();
     }
-    throw new WatcherError('WCH_STORE_UNAVAILABLE', reasonOf(mark.line, mark.floor, header), {
+    throw new WatcherError('WCH_STORE_UNAVAILABLE', reasonOf(mark.floor, revision), {
       retryable: true,
     });
   }
@@ -64,14 +71,7 @@ const lineFrom = (header: IResponseHeader): Line => ({
   revision: Number(header.revision),
 });
 
-const reasonOf = (
-  line: Line,
-  floor: Revision,
-  { cluster_id, revision }: IResponseHeader,
-): string => {
-  if (cluster_id !== line.cluster)
-    return `this is another etcd cluster: ${cluster_id} instead of ${line.cluster}`;
-  if (Number(revision) < floor)
-    return `etcd went back from revision ${floor} to ${revision}: it was restored from older data or wiped`;
-  return 'etcd went back while it was asked';
-};
+const reasonOf = (floor: Revision, revision: Revision): string =>
+  revision < floor
+    ? `etcd went back from revision ${floor} to ${revision}: it was restored from older data or wiped`
+    : 'etcd went back while it was asked';

@@ -12,6 +12,8 @@ export type Fault =
   | 'never_sent'
   /** No connection, because one side does not trust the other's certificate. */
   | 'untrusted'
+  /** An answer, of a cluster that is not ours. */
+  | 'foreign'
   /** No answer within the deadline: the member, or the way to it, may hang for ever. */
   | 'stuck'
   /** Sent; whether it was carried out is unknown. */
@@ -26,6 +28,14 @@ export type Fault =
   | 'compacted'
   /** Ours: etcd does not understand what was asked. */
   | 'defect';
+
+export class ForeignClusterError extends Error {
+  override readonly name = 'ForeignClusterError';
+
+  constructor(cluster: string, ours: string) {
+    super(`cluster ${cluster} instead of ${ours}`);
+  }
+}
 
 /** The texts are those of etcd's api/v3rpc/rpctypes/error.go and of grpc-js 1.14. */
 const TEXTS: readonly (readonly [RegExp, Fault])[] = [
@@ -60,24 +70,34 @@ const CLASSES: readonly (readonly [new (...args: never[]) => Error, Fault])[] = 
 
 export const faultOf = (error: unknown): Fault => {
   if (!(error instanceof Error)) return 'defect';
+  if (error instanceof ForeignClusterError) return 'foreign';
   const cast = etcd.castGrpcError(error);
   const text = TEXTS.find(([pattern]) => pattern.test(cast.message));
   if (text !== undefined) return text[1];
   return CLASSES.find(([type]) => cast instanceof type)?.[1] ?? 'defect';
 };
 
-const MEMBER_FAULTS: readonly Fault[] = ['never_sent', 'untrusted', 'stuck', 'unavailable'];
+const MEMBER_FAULTS: readonly Fault[] = [
+  'never_sent',
+  'untrusted',
+  'foreign',
+  'stuck',
+  'unavailable',
+];
 
 /** Another member may do better. */
 export const isMembersFault = (fault: Fault): boolean => MEMBER_FAULTS.includes(fault);
 
 /** Only a new connection, with the certificate files read anew, can help. */
-export const needsNewClient = (fault: Fault): boolean => fault === 'stuck' || fault === 'untrusted';
+export const needsNewClient = (fault: Fault): boolean =>
+  ['stuck', 'untrusted', 'foreign'].includes(fault);
 
 const ADVICE: Partial<Record<Fault, string>> = {
   untrusted: 'TLS failed: check the CA, the certificate and the key for etcd',
+  foreign:
+    'another etcd cluster answers: check the endpoints; if etcd was replaced, restart watcher',
   denied: "etcd refuses this user: check the user, the password and the role's prefix",
-  full: "etcd's quota is used up: compact, defragment, and disarm its alarm",
+  full: "etcd's quota is used up: nothing is written until it is compacted, defragmented and its alarm disarmed",
   answer_too_long: 'the answer is too long',
 };
 
@@ -87,9 +107,10 @@ export const storeError = (fault: Fault, what: string, cause: unknown): Error =>
   const reason = cause instanceof Error ? cause.message : String(cause);
   const message = `${what}: ${ADVICE[fault] ?? 'failed'} (${reason})`;
   if (fault === 'lease_lost') return new WatcherError('WCH_LEASE_LOST', message, { cause });
+  if (fault === 'full') return new WatcherError('WCH_STORE_FULL', message, { cause });
   if (fault === 'limit') return new WatcherError('WCH_STORE_LIMIT', message, { cause });
   if (fault === 'compacted') return new WatcherError('WCH_STORE_COMPACTED', message, { cause });
-  const retryable = ['never_sent', 'stuck', 'unavailable'].includes(fault);
+  const retryable = ['never_sent', 'foreign', 'stuck', 'unavailable'].includes(fault);
   return new WatcherError('WCH_STORE_UNAVAILABLE', message, { cause, retryable });
 };
 

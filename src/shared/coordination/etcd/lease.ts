@@ -4,7 +4,12 @@
  */
 
 import type { CallOptions } from '@grpc/grpc-js';
-import { castGrpcError, type Etcd3, GRPCUnavailableError } from 'etcd3';
+import {
+  castGrpcError,
+  type Etcd3,
+  GRPCUnavailableError,
+  type ILeaseKeepAliveResponse,
+} from 'etcd3';
 import { WatcherError } from '../../domain/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { isLeaseLost } from '../backoff.ts';
@@ -37,11 +42,12 @@ export class EtcdLease implements Lease {
     if (epochEnded?.aborted)
       throw new WatcherError('WCH_LEASE_LOST', `${this.id} is of an etcd before this one`);
     const plan = { what: 'renewing a lease', withinMs: callMs, repeatable: true };
-    const { seconds, sentAt } = await calls.ask(plan, async (client, options) => {
+    const { TTL, sentAt } = await calls.ask(plan, async (client, options) => {
       // Of the try that is answered: an earlier one may not have arrived.
       const sentAt = clock.monotonicMs();
-      return { seconds: await keepAliveOnce(client, this.id, options), sentAt };
+      return { ...(await keepAliveOnce(client, this.id, options)), sentAt };
     });
+    const seconds = Number(TTL);
     if (seconds <= 0) throw new WatcherError('WCH_LEASE_LOST', `lease ${this.id} has ended`);
     return { ttlMs: seconds * 1000, sentAt };
   }
@@ -60,12 +66,16 @@ export class EtcdLease implements Lease {
   }
 }
 
-/** Resolves to the seconds left from now on; 0 or less when the lease is gone. */
-const keepAliveOnce = async (client: Etcd3, id: LeaseId, options: CallOptions): Promise<number> => {
+/** Its TTL is the seconds left from now on; 0 or less when the lease is gone. */
+const keepAliveOnce = async (
+  client: Etcd3,
+  id: LeaseId,
+  options: CallOptions,
+): Promise<ILeaseKeepAliveResponse> => {
   const stream = await client.leaseClient.leaseKeepAlive(options);
   return new Promise((resolve, reject) => {
     stream.on('data', (answer) => {
-      resolve(Number(answer.TTL));
+      resolve(answer);
       stream.end();
     });
     stream.on('error', (error) => reject(castGrpcError(error)));

@@ -5,6 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { noop } from 'cockatiel';
 import { Etcd3, type IOptions } from 'etcd3';
 import { WatcherError } from '../../domain/errors.ts';
@@ -122,7 +123,7 @@ export class Members {
     return { endpoint, client };
   }
 
-  /** Certificates are renewed on disk under a running process; half-written ones are left alone. */
+  /** Certificates are renewed on disk under a running process; half an exchange is left alone. */
   #freshCredentials(): Pick<IOptions, 'credentials'> {
     try {
       this.#credentials = credentialsOf(this.#connection);
@@ -133,24 +134,31 @@ export class Members {
   }
 }
 
-/** Throws WCH_SETTINGS for a file that cannot be read. */
+/** Throws WCH_SETTINGS for a file that cannot be read or used. */
 const credentialsOf = ({ tls }: EtcdConnection): IOptions['credentials'] => {
   if (tls === undefined) return undefined;
-  const read = (file: string | undefined): Buffer | undefined => {
-    if (file === undefined) return undefined;
-    try {
-      return readFileSync(file);
-    } catch (cause) {
-      throw new WatcherError('WCH_SETTINGS', `${file}, for etcd, cannot be read`, { cause });
-    }
-  };
-  const [rootCertificate, certChain, privateKey] = [tls.caFile, tls.certFile, tls.keyFile].map(
-    read,
-  );
+  const files = [tls.caFile, tls.certFile, tls.keyFile];
+  const [ca, cert, key] = files.map(contentOf);
+  try {
+    // Throws for what is no certificate, and for a key that belongs to another one.
+    createSecureContext({ ca, cert, key });
+  } catch (cause) {
+    const names = files.filter((file) => file !== undefined).join(', ');
+    throw new WatcherError('WCH_SETTINGS', `${names}, for etcd, cannot be used`, { cause });
+  }
   return {
     // The library's types ask for one; grpc takes null for the system's.
-    rootCertificate: rootCertificate ?? (null as unknown as Buffer),
-    ...(certChain === undefined ? {} : { certChain }),
-    ...(privateKey === undefined ? {} : { privateKey }),
+    rootCertificate: ca ?? (null as unknown as Buffer),
+    ...(cert === undefined ? {} : { certChain: cert }),
+    ...(key === undefined ? {} : { privateKey: key }),
   };
+};
+
+const contentOf = (file: string | undefined): Buffer | undefined => {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new WatcherError('WCH_SETTINGS', `${file}, for etcd, cannot be read`, { cause });
+  }
 };

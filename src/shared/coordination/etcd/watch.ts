@@ -132,6 +132,7 @@ export class Watch {
     const message = await stream.take(this.#options.timing.confirmMs);
     if (message === 'closed') return null;
     if (message === 'silent') throw new GRPCDeadlineExceededError('4 a stream is not confirmed');
+    this.#options.epoch.requireSameCluster(message.header);
     requireAccepted(message);
     this.#failures = 0;
     this.#denials = 0;

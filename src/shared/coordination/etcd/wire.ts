@@ -27,7 +27,7 @@ export const rangeOf = (prefix: string): { readonly key: Buffer; readonly range_
 };
 
 /** The first key after this one. */
-export const keyAfter = (key: string): Buffer => Buffer.concat([Buffer.from(key), ZERO]);
+export const keyAfter = (key: Buffer): Buffer => Buffer.concat([key, ZERO]);
 
 const readRange = (read: Read): IRangeRequest =>
   read.kind === 'list' ? rangeOf(read.prefix) : { key: Buffer.from(read.key) };

@@ -1,0 +1,154 @@
+/**
+ * The heartbeat's transaction: "if all that I believe to hold is still mine, write that I live and how far
+ * I am". It renews nothing, it proves: worker → lease renewed → **beat** → fence.
+ */
+
+import type { JobsetId } from '../domain/check.ts';
+import type { Beat, Checkpoint, WorkerProgress } from '../domain/jobset.ts';
+import { isFull } from './backoff.ts';
+import type { Entry, Read, Revision, Write } from './kv.ts';
+import type { Claim, Ledger, Registration } from './ledger.ts';
+import { encodeBeat, encodeCheckpoint, encodeProgress } from './records.ts';
+
+export interface BeatContent {
+  readonly beat: Beat;
+  readonly progress: WorkerProgress;
+  /** Those that have changed since they were last stored. */
+  readonly checkpoints: ReadonlyMap<JobsetId, Checkpoint>;
+  /** All that the worker believes to hold. */
+  readonly claims: readonly Claim[];
+}
+
+export interface BeatOutcome {
+  /** False: the registration is gone, and with it every claim. */
+  readonly registered: boolean;
+  /** Those of the claims that are somebody else's or nobody's now. */
+  readonly lost: readonly Claim[];
+  /** Whose checkpoints have been stored. */
+  readonly stored: readonly JobsetId[];
+  /** The store takes no writes: the claims are proven, and nothing was written. */
+  readonly full: boolean;
+}
+
+/** With a checkpoint for each, the beat and the progress, a transaction stays within 128 operations. */
+const CLAIMS_PER_BEAT = 120;
+/** Of checkpoints in one transaction; the store's limit for a request is 1.5 MiB. */
+const CHECKPOINT_BYTES = 768 * 1024;
+
+const revisionOf = (entries: readonly Entry[] | undefined): Revision =>
+  entries?.[0]?.modRevision ?? 0;
+
+/**
+ * The lease must have been renewed just before: a store may answer a renewal of a lease that has ended,
+ * and this transaction is what catches that lie. A claim that is lost is left out and the rest is sent
+ * again, so that losing one never costs the others their proof.
+ */
+export const sendBeat = async (
+  ledger: Ledger,
+  by: Registration,
+  content: BeatContent,
+): Promise<BeatOutcome> => {
+  const { claims } = content;
+  const total = { lost: [] as Claim[], stored: [] as JobsetId[], full: false };
+  for (let at = 0; at === 0 || at < claims.length; at += CLAIMS_PER_BEAT) {
+    const part = claims.slice(at, at + CLAIMS_PER_BEAT);
+    const head = at === 0 ? headOf(ledger, by, content) : [];
+    const outcome = await sendPart(ledger, by, { ...content, claims: part, head });
+    total.lost.push(...outcome.lost);
+    total.stored.push(...outcome.stored);
+    total.full ||= outcome.full;
+    if (!outcome.registered) return { registered: false, ...total };
+  }
+  return { registered: true, ...total };
+};
+
+const sendPart = async (
+  ledger: Ledger,
+  by: Registration,
+  part: Pick<BeatContent, 'claims' | 'checkpoints'> & { readonly head: readonly Write[] },
+): Promise<BeatOutcome> => {
+  const lost: Claim[] = [];
+  for (;;) {
+    const claims = part.claims.filter((claim) => !lost.includes(claim));
+    const checkpoints = checkpointsOf(ledger, claims, part.checkpoints);
+    const proof = await prove(ledger, by, claims, [...part.head, ...checkpoints.writes]);
+    lost.push(...proof.lost);
+    if (proof.registered && proof.lost.length > 0) continue;
+    const stored = proof.written ? checkpoints.of : [];
+    return { registered: proof.registered, lost, stored, full: proof.full };
+  }
+};
+
+const headOf = (ledger: Ledger, by: Registration, content: BeatContent): Write[] => {
+  const { keys } = ledger;
+  const { id } = by.worker;
+  const lease = by.lease.id;
+  return [
+    { kind: 'put', key: keys.beat(id), value: encodeBeat(content.beat), lease },
+    // Without a lease: it tells the next owners how far a dead worker was.
+    { kind: 'put', key: keys.progress(id), value: encodeProgress(content.progress) },
+  ];
+};
+
+const checkpointsOf = (
+  { keys }: Ledger,
+  claims: readonly Claim[],
+  checkpoints: BeatContent['checkpoints'],
+): { readonly writes: Write[]; readonly of: JobsetId[] } => {
+  const writes: Write[] = [];
+  const of: JobsetId[] = [];
+  let bytes = 0;
+  for (const { jobset } of claims) {
+    const checkpoint = checkpoints.get(jobset);
+    if (checkpoint === undefined) continue;
+    const value = encodeCheckpoint(checkpoint);
+    bytes += value.length;
+    if (bytes > CHECKPOINT_BYTES) break;
+    writes.push({ kind: 'put', key: keys.checkpoint(jobset), value });
+    of.push(jobset);
+  }
+  return { writes, of };
+};
+
+interface Proof {
+  readonly registered: boolean;
+  readonly lost: readonly Claim[];
+  readonly written: boolean;
+  readonly full: boolean;
+}
+
+/** A store that is full refuses the writes, and would so fence the whole pool: then only ask. */
+const prove = async (
+  ledger: Ledger,
+  by: Registration,
+  claims: readonly Claim[],
+  writes: readonly Write[],
+): Promise<Proof> => {
+  try {
+    return await proveWith(ledger, by, claims, writes);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    return { ...(await proveWith(ledger, by, claims, [])), written: false, full: true };
+  }
+};
+
+const proveWith = async (
+  { store, keys }: Ledger,
+  by: Registration,
+  claims: readonly Claim[],
+  writes: readonly Write[],
+): Promise<Proof> => {
+  const worker = keys.worker(by.worker.id);
+  const owners = claims.map(({ jobset }) => keys.owner(jobset));
+  const when = [
+    { key: worker, modRevision: by.revision },
+    ...claims.map(({ token }, i) => ({ key: owners[i] as string, modRevision: token })),
+  ];
+  const gets = [worker, ...owners].map((key): Read => ({ kind: 'get', key }));
+  const { succeeded, reads } = await store.commit(when, writes, gets);
+  if (succeeded) return { registered: true, lost: [], written: true, full: false };
+  const lost = claims.filter((claim, i) => revisionOf(reads[i + 1]) !== claim.token);
+  // By the lease, not by the revision: announcing a drain writes the record anew.
+  const registered = reads[0]?.[0]?.lease === by.lease.id;
+  return { registered, lost, written: false, full: false };
+};

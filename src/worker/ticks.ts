@@ -1,0 +1,35 @@
+/** The instants at which a slot's check is due: its cron, moved by its offset inside the minute. */
+
+import type { Cron } from '../shared/rules/schedule.ts';
+import type { CheckTable } from './check-table.ts';
+
+export class Ticks {
+  readonly #table: CheckTable;
+
+  constructor(table: CheckTable) {
+    this.#table = table;
+  }
+
+  after(slot: number, time: number): number {
+    const offset = this.#offset(slot);
+    return this.#cron(slot).after(time - offset) + offset;
+  }
+
+  /** The latest tick in [due, now], how many there are, and the first one after now. */
+  passed(slot: number, due: number, now: number): { tick: number; passed: number; next: number } {
+    const cron = this.#cron(slot);
+    const offset = this.#offset(slot);
+    const next = cron.after(due - offset) + offset;
+    if (next > now) return { tick: due, passed: 1, next };
+    const { count, last } = cron.span(due - offset, now - offset);
+    return { tick: last + offset, passed: count + 1, next: cron.after(last) + offset };
+  }
+
+  #cron(slot: number): Cron {
+    return this.#table.cron[slot] as Cron;
+  }
+
+  #offset(slot: number): number {
+    return this.#table.offsetMs[slot] as number;
+  }
+}

@@ -1,0 +1,83 @@
+/** What must hold of a whole pool at one moment, and of each commit that it makes. */
+
+import type { Commit, LeaseId, Write } from '../../src/shared/coordination/kv.ts';
+import type { WorkerId } from '../../src/shared/domain/check.ts';
+import type { CommitCall } from './link.ts';
+import type { World } from './world.ts';
+
+/** What must be true once nothing has been wrong for a while. */
+export const requireSettled = (world: World): void => {
+  for (const { name, worker } of world.workers.values())
+    if (!worker.attached) world.report('I12', `${name} is not attached in calm`);
+  requireOwners(world);
+  requirePlaces(world);
+};
+
+/** Each jobset has an owner that lives and runs it, and nobody runs anything else. */
+const requireOwners = (world: World): void => {
+  const owned = new Map<string, number>();
+  for (const [id, { exists, jobs, term }] of world.ownership.jobsets) {
+    if (!exists) continue;
+    if (term === null || !world.workers.has(term.worker))
+      world.report('I6', `${id} is owned by ${term?.worker ?? 'nobody'} in calm`);
+    else owned.set(term.worker, (owned.get(term.worker) ?? 0) + jobs.length);
+  }
+  for (const { id, worker } of world.workers.values())
+    if (worker.held !== (owned.get(id) ?? 0))
+      world.report('I7', `${id} holds ${worker.held} checks and owns ${owned.get(id) ?? 0}`);
+};
+
+/** Each check of the folder stands in one jobset, and nothing else does. */
+const requirePlaces = (world: World): void => {
+  const { ownership, folder } = world;
+  const places = new Map<string, number>();
+  for (const { exists, jobs } of ownership.jobsets.values())
+    for (const job of exists ? jobs : []) places.set(job, (places.get(job) ?? 0) + 1);
+  for (const id of folder.checks.keys())
+    if (places.get(id) !== 1) world.report('I7', `${id} stands in ${places.get(id) ?? 0} jobsets`);
+  if (places.size > folder.checks.size)
+    world.report('I7', `${places.size} checks stand where the folder has ${folder.checks.size}`);
+};
+
+export interface InspectedCommit {
+  /** Of the process that made it. */
+  readonly name: string;
+  readonly lease: LeaseId | null;
+  readonly call: CommitCall;
+  readonly outcome: Commit;
+}
+
+/** What no commit may do, whatever its process believes. */
+export const inspectCommit = (world: World, commit: InspectedCommit): void => {
+  for (const write of commit.call.then) {
+    if (write.kind !== 'put' && write.kind !== 'delete') continue;
+    if (commit.outcome.succeeded) inspectWrite(world, commit, write);
+    else if (isClaim(world, write)) world.failedClaims += 1;
+  }
+};
+
+const isClaim = ({ keys }: World, write: Write): boolean =>
+  write.kind === 'put' && write.lease !== undefined && write.key.startsWith(keys.owners);
+
+const inspectWrite = (world: World, commit: InspectedCommit, { key }: Write): void => {
+  const { keys, ownership, accounts } = world;
+  const { name, lease, call } = commit;
+  const id = name as WorkerId;
+  if (key === keys.progress(id))
+    accounts.witnesses.get(id)?.beats.push({ sentAt: call.sentAt, at: world.now });
+  const isAdmins = key.startsWith(keys.jobsets) && world.admins.has(name);
+  if (isAdmins && ownership.leader?.lease !== lease)
+    world.report('I15', `${name} wrote ${key} without leading`);
+  if (isAdmins && !call.when.some((condition) => condition.key === keys.leader))
+    world.report('I15', `${name} wrote ${key} whoever leads`);
+  if (key.startsWith(keys.checkpoints) && world.workers.has(name))
+    requireOwner(world, commit, key.slice(keys.checkpoints.length));
+};
+
+/** Of a checkpoint: it tells the next owner what to run, so only the owner, or who hands over, writes it. */
+const requireOwner = (world: World, { name, call }: InspectedCommit, jobset: string): void => {
+  const own = world.keys.owners + jobset;
+  const isNew = call.when.some(({ key, modRevision }) => key.endsWith(jobset) && modRevision === 0);
+  if (!isNew && !call.when.some(({ key }) => key === own))
+    world.report('I2', `${name} wrote the checkpoint of ${jobset} without its token`);
+};

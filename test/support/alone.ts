@@ -1,0 +1,21 @@
+/** What a process is given, and says of itself, that is no part of a pool. */
+
+import { LEASE_TIMING } from '../../src/shared/coordination/heartbeat.ts';
+import type { PoolSettings } from '../../src/shared/domain/pool-settings.ts';
+import type { PoolStanding } from '../../src/shared/domain/status.ts';
+
+export const ALONE: PoolSettings = {
+  etcd: null,
+  prefix: '/watcher/v1/',
+  zone: null,
+  onCoordinationLoss: 'run',
+  poolKey: null,
+  timing: LEASE_TIMING,
+};
+
+export const WELL: PoolStanding = {
+  attached: true,
+  leading: true,
+  unpublished: null,
+  storeAway: null,
+};
