@@ -15,7 +15,7 @@ import type { Ticks } from './ticks.ts';
  */
 const OPENING_STEP_MS = 5;
 
-/** Between the clocks of two machines that are kept right. */
+/** Between the clocks of two machines that are kept right: a tick further ahead is of another time. */
 const SKEW_MS = 5_000;
 
 /** How the new checks of a jobset begin. */
@@ -52,7 +52,8 @@ export class Beginnings {
       // A clock that is far ahead of this one's says nothing; one that is a little ahead says what is done.
       const isCredible = progress.through <= now + SKEW_MS;
       const through = isCredible ? progress.through : now - GAP_MS;
-      return { now, opening: null, done: { through, open: new Map(progress.open) }, states };
+      const open = new Map(progress.open.filter(([, tick]) => tick <= now + SKEW_MS));
+      return { now, opening: null, done: { through, open }, states };
     }
     if (!this.#runAtStart) return { now, opening: null, done: null, states };
     const from = Math.max(now, this.#openingUntil);

@@ -154,11 +154,13 @@ export class Claimer implements Authority {
       prefix: ledger.keys.owners,
       onSnapshot: sightings.ownersAre.bind(sightings),
       onChanges: sightings.ownersChanged.bind(sightings),
+      onGap: () => sightings.ownersMissed(),
     };
     const jobsets = {
       prefix: ledger.keys.jobsets,
       onSnapshot: sightings.jobsetsAre.bind(sightings),
       onChanges: sightings.jobsetsChanged.bind(sightings),
+      onGap: () => sightings.jobsetsMissed(),
     };
     const members = {
       prefix: ledger.keys.workers,
@@ -166,8 +168,9 @@ export class Claimer implements Authority {
       onChanges: this.#members.membersChanged.bind(this.#members),
     };
     const onInterrupted = (err: unknown) => log.debug('the ledger is not followed', { err });
+    const known = () => sightings.newest;
     const feeds = [owners, jobsets, members].map((feed) =>
-      follow({ store: ledger.store, clock, random, onInterrupted, ...feed }, signal),
+      follow({ store: ledger.store, clock, random, known, onInterrupted, ...feed }, signal),
     );
     this.#running = Promise.all([this.#membership.run(signal), ...feeds]);
   }
@@ -192,7 +195,7 @@ export class Claimer implements Authority {
     if (move === 'lose') return this.#loseUnlessOrphaned(id, sight);
     if (move === 'none' || this.#unreadable.get(id) === sight.revision) return;
     if (move === 'claim') this.#holdings.runOn(id);
-    if (!mayClaim(this.#state, this.#membership.attached)) return;
+    if (!this.#mayClaim) return;
     const isMine = holding !== undefined || sight.owner !== null;
     if (move === 'claim' && !this.#turns.hasCome(id, isMine)) return;
     try {
@@ -202,6 +205,11 @@ export class Claimer implements Authority {
     } catch (error) {
       await this.#failed(id, sight, error);
     }
+  }
+
+  /** Every jobset is looked at again once all is seen, and under each new lease. */
+  get #mayClaim(): boolean {
+    return this.#sightings.isComplete && mayClaim(this.#state, this.#membership.attached);
   }
 
   async #claim(id: JobsetId, sight: Sight): Promise<void> {
@@ -242,6 +250,8 @@ export class Claimer implements Authority {
     this.#holdings.keep(jobset, { token, revision, proven: true });
     workload.hold({ claim: { jobset, token: String(token) }, definitions, handover });
     if (handover === null) return;
+    const owner = this.#options.worker.id;
+    this.#sightings.learn(jobset, { revision, ownRevision: token, owner, at: token });
     // The ledger still names the owner before.
     this.#checkpoints.changed(jobset);
     log.info('holds', { jobset, token, checks: definitions.length });
@@ -251,7 +261,7 @@ export class Claimer implements Authority {
   /** Revisions have begun again: every claim is void, and jobsets are missing that will be published anew. */
   #startOver(): void {
     this.#orphanedUntil = this.#options.clock.monotonicMs() + ORPHANED_MS;
-    this.#holdings.runAllOn(0);
+    this.#holdings.runAllOn();
   }
 
   /** A store that was wiped knows none of the checks for a moment: they run on until it does. */

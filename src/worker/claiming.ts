@@ -22,13 +22,12 @@ export const moveFor = (me: WorkerId, sight: Sight, holding: Holding | undefined
   if (holding?.proven) return moveForProven(sight, holding);
   const isFree = sight.owner === null || sight.owner === me;
   if (isFree) return 'claim';
-  return holding && sight.at > holding.token ? 'lose' : 'none';
+  return holding ? 'lose' : 'none';
 };
 
 const moveForProven = (sight: Sight, holding: Holding): Move => {
-  // A sight that is older than the claim says nothing about it.
-  const isAsClaimed = sight.ownRevision === holding.token || sight.at <= holding.token;
-  if (isAsClaimed) return sight.revision > holding.revision ? 'reload' : 'none';
+  if (sight.ownRevision === holding.token)
+    return sight.revision > holding.revision ? 'reload' : 'none';
   // The lease has ended or somebody has deleted the key: it runs on unless another is quicker.
   return sight.ownRevision === 0 ? 'claim' : 'lose';
 };

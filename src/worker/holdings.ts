@@ -1,6 +1,5 @@
 /** The jobsets that this worker runs, and under which claims: kept by the claimer. */
 
-import type { Revision } from '../shared/coordination/kv.ts';
 import type { Claim } from '../shared/coordination/ledger.ts';
 import type { JobsetId } from '../shared/domain/check.ts';
 import type { Holding } from './claiming.ts';
@@ -53,10 +52,8 @@ export class Holdings {
     if (holding) this.keep(id, { ...holding, proven: false });
   }
 
-  /** `token` 0: in a store that went back, every sight of another owner is newer than this. */
-  runAllOn(token?: Revision): void {
-    for (const [id, holding] of [...this.#held])
-      this.keep(id, { ...holding, token: token ?? holding.token, proven: false });
+  runAllOn(): void {
+    for (const id of [...this.#held.keys()]) this.runOn(id);
   }
 
   forget(id: JobsetId): void {

@@ -75,6 +75,7 @@ export class Scheduler implements Workload {
 
   hold({ claim, definitions, handover }: HeldJobset): void {
     const now = this.#options.clock.now();
+    if (this.#options.table.size === 0) this.#clockStep.look();
     const before = this.#held.get(claim.jobset) ?? [];
     const beginning = this.#beginnings.of(handover, now, definitions.length);
     this.#left.delete(claim.jobset);
@@ -89,7 +90,8 @@ export class Scheduler implements Workload {
       // A slot under another jobset has moved there in the same transaction.
       if (held?.jobset === claim.jobset && held !== claim) this.#remove(slot);
     }
-    this.#arm();
+    // At once: what is due and not begun would count as not done, with all that came after it.
+    this.#wake();
   }
 
   drop(id: JobsetId, graceMs: number): Promise<Handover> {
@@ -280,21 +282,23 @@ export class Scheduler implements Workload {
     const now = this.#options.clock.now();
     const wakeAt = Math.min(due, now + LONGEST_SLEEP_MS);
     if (this.#timer && this.#wakeAt <= wakeAt) return;
-    if (this.#timer === null) this.#clockStep.look();
     this.#timer?.cancel();
     this.#timer = null;
-    if (due === Number.POSITIVE_INFINITY) return;
+    // What is stopped is held, too: it goes on by the clock as it is then.
+    if (this.#options.table.size === 0) return;
     this.#wakeAt = wakeAt;
     this.#timer = this.#options.clock.after(Math.max(1, wakeAt - now), () => this.#wake());
   }
 
   #wake(): void {
+    this.#timer?.cancel();
     this.#timer = null;
     const now = this.#options.clock.now();
     this.#followClock(now);
     const { doubt } = this.#options.authority;
     if (doubt !== null) {
-      void doubt.then(() => this.#arm());
+      // The clock may be set meanwhile: it is looked at again, too.
+      void doubt.then(() => this.#wake());
       return;
     }
     while (this.#queue.earliest <= now) this.#fire(this.#queue.first, now);

@@ -20,13 +20,15 @@ export class Sightings {
   readonly #keys: Keys;
   readonly #on: { readonly change: (id: JobsetId) => void; readonly wentBack: () => void };
   readonly #sights = new Map<JobsetId, Sight>();
+  /** Those that nothing is known of any more, and of which nobody was told. */
+  readonly #gone = new Set<JobsetId>();
   /** Of those alone that not everybody may or should run. */
   readonly #placements = new Map<JobsetId, Placement>();
   /** How long claimers wait with a jobset that was taken away from a worker by force. */
   readonly #holdsMs = new Map<JobsetId, number>();
   readonly #heldBy = new Map<WorkerId, number>();
-  /** Of the last picture or change: what comes later with less is of a store that went back. */
-  #ownersAt: Revision = 0;
+  #newest: Revision = 0;
+  /** What the watch of jobsets has told reaches up to here. */
   #jobsetsAt: Revision = 0;
   #sawOwners = false;
   #sawJobsets = false;
@@ -43,9 +45,17 @@ export class Sightings {
     this.#on = on;
   }
 
-  /** Before both pictures have come, a jobset that is held would look free. */
+  /**
+   * Before both pictures have come, a jobset that is held would look free; and once changes were missed, a
+   * token may be another one's in a store that was restored.
+   */
   get isComplete(): boolean {
     return this.#sawOwners && this.#sawJobsets;
+  }
+
+  /** The latest revision that watches and transactions have shown. */
+  get newest(): Revision {
+    return this.#newest;
   }
 
   of(id: JobsetId): Sight {
@@ -67,24 +77,36 @@ export class Sightings {
 
   /** Calls for every jobset again. */
   recall(): void {
-    if (this.isComplete) for (const id of this.#sights.keys()) this.#on.change(id);
+    if (!this.isComplete) return;
+    const ids = [...this.#sights.keys(), ...this.#gone];
+    this.#gone.clear();
+    for (const id of ids) this.#on.change(id);
   }
 
-  /** What a transaction has shown is newer than any watch. */
+  /** What a transaction has shown, and most watches tell only later. */
   learn(id: JobsetId, sight: Sight): void {
-    this.#see(id, sight);
+    this.#reach(sight.at);
+    const known = this.of(id);
+    const { revision } = sight.at > this.#jobsetsAt ? sight : known;
+    this.#see(id, sight.at >= known.at ? { ...sight, revision } : { ...known, revision });
+  }
+
+  /** Owners are not followed: what is known of them may be of another time, until they are told anew. */
+  ownersMissed(): void {
+    this.#sawOwners = false;
+  }
+
+  jobsetsMissed(): void {
+    this.#sawJobsets = false;
   }
 
   /** A picture tells all that was true at its revision, also where a store that went back began anew. */
-  ownersAre(entries: readonly Entry[], revision: Revision): void {
-    const wentBack = revision < this.#ownersAt;
-    this.#ownersAt = revision;
-    if (wentBack) this.#on.wentBack();
+  ownersAre(entries: readonly Entry[], revision: Revision, wentBack: boolean): void {
+    if (wentBack) this.#startOver();
+    this.#reach(revision);
     const owned = new Map(entries.map((entry) => [this.#keys.ownedJobsetOf(entry.key), entry]));
     for (const id of new Set([...this.#sights.keys(), ...owned.keys()])) {
-      const known = this.of(id);
-      if (known.at > revision && !wentBack) continue;
-      this.#own(id, owned.get(id), revision);
+      if (this.of(id).at <= revision) this.#own(id, owned.get(id), revision);
     }
     this.#sawOwners = true;
     this.recall();
@@ -95,13 +117,14 @@ export class Sightings {
       const isPut = change.kind === 'put';
       const id = this.#keys.ownedJobsetOf(isPut ? change.entry.key : change.key);
       const at = isPut ? change.entry.modRevision : change.modRevision;
-      this.#ownersAt = at;
+      this.#reach(at);
       if (at > this.of(id).at) this.#own(id, isPut ? change.entry : undefined, at);
     }
   }
 
-  jobsetsAre(entries: readonly Entry[], revision: Revision): void {
-    if (revision < this.#jobsetsAt) this.#on.wentBack();
+  jobsetsAre(entries: readonly Entry[], revision: Revision, wentBack: boolean): void {
+    if (wentBack) this.#startOver();
+    this.#reach(revision);
     this.#jobsetsAt = revision;
     const absent = new Set(this.#sights.keys());
     for (const entry of entries) {
@@ -116,9 +139,22 @@ export class Sightings {
   jobsetsChanged(changes: readonly Change[]): void {
     for (const change of changes) {
       this.#jobsetsAt = change.kind === 'put' ? change.entry.modRevision : change.modRevision;
+      this.#reach(this.#jobsetsAt);
       if (change.kind === 'put') this.#published(change.entry);
       else this.#withdrawn(this.#keys.jobsetOf(change.key));
     }
+  }
+
+  #reach(revision: Revision): void {
+    this.#newest = Math.max(this.#newest, revision);
+  }
+
+  /** Whatever is told from now on is newer than what was known of the store's other life. */
+  #startOver(): void {
+    this.#newest = 0;
+    this.#jobsetsAt = 0;
+    for (const [id, sight] of this.#sights) this.#sights.set(id, { ...sight, at: 0 });
+    this.#on.wentBack();
   }
 
   /** A damaged record is no jobset: the admin packs its checks into another one. */
@@ -151,9 +187,11 @@ export class Sightings {
   #see(id: JobsetId, sight: Sight): void {
     this.#count(this.of(id).owner, -1);
     this.#count(sight.owner, 1);
-    if (sight.revision === 0 && sight.ownRevision === 0) this.#sights.delete(id);
+    const isGone = sight.revision === 0 && sight.ownRevision === 0;
+    if (isGone) this.#sights.delete(id);
     else this.#sights.set(id, sight);
     if (this.isComplete) this.#on.change(id);
+    else if (isGone) this.#gone.add(id);
   }
 
   #count(worker: WorkerId | null, by: 1 | -1): void {

@@ -178,8 +178,8 @@ describe.skipIf(!hasEtcd)('a pool over etcd', { timeout: 120_000 }, () => {
     await using accepted = place.worker([...pool, at('ca.pem'), ...as('client')]);
     const address = await addressOf(accepted);
     await expect.poll(async () => (await selfOf(address)).pool.attached, PATIENTLY).toBe(true);
-    const workers = await fetch(`${address}/v1/workers`).then((answer) => answer.text());
-    expect(workers.match(/"host"/g)).toHaveLength(1);
+    const workers = () => fetch(`${address}/v1/workers`).then((answer) => answer.text());
+    await expect.poll(async () => (await workers()).match(/"host"/g), PATIENTLY).toHaveLength(1);
   });
 
   it('shows no secret in etcd, and takes none without a key to seal it with', async () => {

@@ -21,6 +21,8 @@ import type { Ownership, Report, Standing, Term } from './ownership.ts';
 const EARLY_END_MS = 2200 + 2 * 1000 + 100;
 /** Between a claim's commit and the moment in which the claimer looks at what is due. */
 const CLAIM_LAG_MS = 5000;
+/** What a watch has passed over is found out within this. */
+export const BLIND_MS = 47_000;
 /** How late a run is at most when nothing is wrong. */
 const ON_TIME_MS = 1000;
 
@@ -72,6 +74,8 @@ export class Accounts {
   readonly distorted: Span[] = [];
   /** While anything was wrong. */
   readonly disturbed: Span[] = [];
+  /** While some watch passed things over, and until that is found out. */
+  readonly blind: Span[] = [];
   /** When the store went back to older data, and what workers had told it was lost. */
   readonly restoredAt: number[] = [];
   results = 0;
@@ -95,7 +99,7 @@ export class Accounts {
     this.results += 1;
     if (check === undefined) return;
     const { tick, worker, token, detached } = result;
-    const term = this.#standingOf(check)?.terms.get(token);
+    const term = this.#standingOf(check)?.terms.findLast((held) => held.token === token);
     const run: RunLog = { worker: worker as WorkerId, token, start, end, detached, term };
     const log = this.#logOf(check, tick);
     const runs = log.ticks.get(tick);
@@ -119,7 +123,9 @@ export class Accounts {
     for (const check of folder.checks.values()) {
       const log = this.#logs.get(check.definition.id);
       if (log === undefined) {
-        report('I10', `${check.definition.id} has never been run`);
+        const due = firstTick(check, epoch + calmFrom);
+        if (due < epoch + until)
+          report('I10', `${this.#name(check, due)} was not run in calm, nor any before it`);
         continue;
       }
       log.check = check;
@@ -213,7 +219,7 @@ export class Accounts {
   }
 
   #wasOthers(check: SimulatedCheck, first: RunLog, second: RunLog): boolean {
-    const terms = this.#standingOf(check)?.terms.values() ?? [];
+    const terms = this.#standingOf(check)?.terms ?? [];
     for (const { worker, from, to } of terms)
       if (worker !== first.worker && from <= second.start && to >= first.start) return true;
     return false;
@@ -249,15 +255,18 @@ export class Accounts {
   }
 
   #wasRewritten(check: SimulatedCheck, at: number): boolean {
-    const written = this.#standingOf(check)?.writtenAt ?? [];
+    const written = this.#options.ownership.writtenAt.get(check.definition.id) ?? [];
     return written.some((then) => then > at - 8000 && then < at + 3000);
   }
 
-  /** A restored store may lack it, and a folder that differs then waits to be confirmed. */
+  /** A restored store may lack it, which ends its run, and a folder that differs waits to be confirmed. */
   #wasUnpublished(check: SimulatedCheck, at: number, until: number): boolean {
-    const written = this.#standingOf(check)?.writtenAt ?? [];
+    const written = this.#options.ownership.writtenAt.get(check.definition.id) ?? [];
+    // A watch that passes things over does not tell at once.
+    const from = overlaps(this.blind, at, at + 1) ? at - BLIND_MS : at;
     return (
-      this.restoredAt.some((then) => then < at) && written.some((then) => then > at && then < until)
+      this.restoredAt.some((then) => then < until) &&
+      written.some((then) => then > from && then < until)
     );
   }
 
@@ -274,7 +283,7 @@ export class Accounts {
   #cameLate(check: SimulatedCheck, run: RunLog, due: number): boolean {
     const inTime = (at: number) => at >= due - CLAIM_LAG_MS && at <= run.start + 100;
     const back = this.witnesses.get(run.worker)?.cameBackAt ?? [];
-    const terms = this.#standingOf(check)?.terms.values() ?? [];
+    const terms = this.#standingOf(check)?.terms ?? [];
     if (back.some(inTime)) return true;
     for (const { worker, from } of terms) if (worker === run.worker && inTime(from)) return true;
     return false;

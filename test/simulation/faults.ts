@@ -1,6 +1,7 @@
 /** What can go wrong, how it is chosen from the seed, and how it is done to a world. */
 
 import type { Random } from '../../src/shared/runtime/random.ts';
+import { BLIND_MS } from './accounts.ts';
 import type { SimulatedProcess, WorkerProcess } from './processes.ts';
 import type { World } from './world.ts';
 
@@ -139,9 +140,16 @@ const STRIKES = {
   doubledWatch: link(({ link }, { how }) => {
     link.doubled = how;
   }),
-  lossyWatch: link(({ link }, { how }) => {
-    link.skipped = how / 2;
-  }),
+  lossyWatch: (world, fault) => {
+    const process = aProcess(world, fault);
+    during(world, fault, process, [
+      ({ link }) => {
+        link.skipped = fault.how / 2;
+      },
+      heal,
+    ]);
+    world.accounts.blind.push({ from: world.now, to: world.now + fault.forMs + BLIND_MS });
+  },
   gap: (world, fault) => aProcess(world, fault)?.link.loseWatches(),
   endLease: (world, fault) => endLease(world, aProcess(world, fault)),
   lie: async (world, fault) => {

@@ -5,6 +5,7 @@
  */
 
 import { seededRandom } from '../support/seeded-random.ts';
+import { BLIND_MS } from './accounts.ts';
 import { aStorm, FAULT_KINDS, type Fault, type FaultKind, healAll, strike } from './faults.ts';
 import { requireSettled } from './inspection.ts';
 import { type Violation, World } from './world.ts';
@@ -31,12 +32,10 @@ export interface Life {
 /** Claims that failed, for each that did not, and a few: workers that see the same try in turn. */
 const MOST_FAILED = 1.5;
 const SOME_FAILED = 20;
-/** Until everything is as it should be after all faults have ended. */
-const SETTLING_MS = 20_000;
+/** Until everything is as it should be after all faults have ended, the slowest run too. */
+const SETTLING_MS = 30_000;
 /** By then there is a leader. */
 const ELECTED_MS = 10_000;
-/** A watch that has lost something without a word is found out by asking the store, so late at most. */
-const RECONCILED_MS = 47_000;
 const CALM_MS = 45_000;
 /** Runs of the last ticks may still be going on. */
 const TAIL_MS = 15_000;
@@ -68,7 +67,7 @@ export const live = async ({
     await healAll(world);
     world.endStorm();
     const isBlind = storm.some(({ kind }) => kind === 'lossyWatch');
-    calmFrom = await calm(world, isBlind ? RECONCILED_MS : SETTLING_MS);
+    calmFrom = await calm(world, isBlind ? BLIND_MS : SETTLING_MS);
   }
   process.off('unhandledRejection', crashed);
   if (world.failedClaims > MOST_FAILED * world.ownership.claims + SOME_FAILED)

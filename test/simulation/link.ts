@@ -232,7 +232,7 @@ export class Link implements KeyValueStore {
     if (this.standsStill) throw unavailable('the connection broke');
     if (this.#epoch !== etcd.epoch) {
       this.#epoch = etcd.epoch;
-      this.loseWatches();
+      for (const watch of this.#watches) watch.lapse();
       throw unavailable('etcd went back');
     }
     const outcome = await exec();

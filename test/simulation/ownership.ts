@@ -11,6 +11,8 @@ import type { Batch } from './etcd.ts';
 /** From a claim to its end; times are the world's. */
 export interface Term {
   readonly worker: WorkerId;
+  /** Comes again in a store that was restored. */
+  readonly token: string;
   readonly lease: LeaseId | null;
   readonly from: number;
   to: number;
@@ -27,9 +29,8 @@ export interface Standing {
   /** Null while nobody owns it. */
   term: Term | null;
   vacantSince: number;
-  readonly terms: Map<string, Term>;
-  /** When its content was written. */
-  writtenAt: number[];
+  /** All there have been, the latest last. */
+  readonly terms: Term[];
 }
 
 export type Report = (rule: string, what: string) => void;
@@ -37,6 +38,8 @@ export type Report = (rule: string, what: string) => void;
 export class Ownership {
   readonly jobsets = new Map<JobsetId, Standing>();
   readonly jobsetOf = new Map<CheckId, JobsetId>();
+  /** When each check was written, in whatever jobset. */
+  readonly writtenAt = new Map<CheckId, number[]>();
   /** Leases that the store ended before their time. */
   readonly endedEarly = new Set<LeaseId>();
   claims = 0;
@@ -85,8 +88,7 @@ export class Ownership {
         exists: false,
         term: null,
         vacantSince: this.#now(),
-        terms: new Map(),
-        writtenAt: [],
+        terms: [],
       };
       this.jobsets.set(id, standing);
     }
@@ -107,6 +109,7 @@ export class Ownership {
     const { entry } = change;
     const term = {
       worker: owner,
+      token: String(entry.modRevision),
       lease: entry.lease,
       from: this.#now(),
       to: Number.POSITIVE_INFINITY,
@@ -114,7 +117,7 @@ export class Ownership {
       before: isRenewed ? held : null,
     };
     standing.term = term;
-    standing.terms.set(String(entry.modRevision), term);
+    standing.terms.push(term);
     this.claims += 1;
     if (entry.lease === null) this.#report('I2', `${id} is owned without a lease`);
   }
@@ -136,8 +139,14 @@ export class Ownership {
     if (record !== null && !standing.exists) standing.vacantSince = this.#now();
     standing.exists = record !== null;
     standing.jobs = record?.jobs ?? [];
-    standing.writtenAt.push(this.#now());
+    for (const job of standing.jobs) this.#wrote(job);
     if (standing.term !== null && !standing.exists) standing.term.isCutShort = true;
+  }
+
+  #wrote(job: CheckId): void {
+    const before = this.writtenAt.get(job);
+    if (before === undefined) this.writtenAt.set(job, [this.#now()]);
+    else before.push(this.#now());
   }
 
   /** After all changes of a revision: a job may move from one jobset to another in one of them. */

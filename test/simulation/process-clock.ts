@@ -55,7 +55,8 @@ export class ProcessClock implements Clock {
   }
 
   monotonicMs(): number {
-    return (this.#world.monotonicMs() - this.#bornAt - this.#suspendedMs) * this.#rate;
+    const at = this.#state === 'suspended' ? this.#haltedAt : this.#world.monotonicMs();
+    return (at - this.#bornAt - this.#suspendedMs) * this.#rate;
   }
 
   after(ms: number, fn: () => void): Timer {

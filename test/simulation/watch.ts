@@ -79,6 +79,13 @@ export class Watch implements Follower {
     this.#send(GAP);
   }
 
+  /** Its own side knows that what it follows is no more: nothing has to get through for that. */
+  lapse(): void {
+    this.#hasLost = true;
+    this.#held = [];
+    this.#hand(GAP);
+  }
+
   flush(): void {
     for (const event of this.#held.splice(0)) this.#send(event);
   }

@@ -36,8 +36,8 @@ const ADMINS = 2;
 const RECOVERY_MS = 6000;
 /** With the longest pause in it. */
 const LONGEST_RUN_MS = 70_000;
-/** What a worker told with a wrong clock counts until its jobsets have another owner. */
-const LASTING_MS = 15_000;
+/** What a worker told with a wrong clock counts until its jobsets have another owner, and its runs go on. */
+const LASTING_MS = 30_000;
 /** With a sound worker about, a free jobset is owned within this: ranks, jitter, a call or two. */
 const VACANT_MS = 2500 + 1000;
 

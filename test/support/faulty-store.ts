@@ -31,6 +31,10 @@ export class FaultyStore implements KeyValueStore {
   blind = false;
   /** Watches tell again, after each event, what they told before it. */
   repeats = false;
+  /** So many events watches pass over, without a word. */
+  passesOver = 0;
+  /** What each snapshot waits for before it is asked for. */
+  beforeSnapshot: Promise<void> | null = null;
   /** Of the next commit, given what it would do; null for none. */
   nextFault: ((then: readonly Operation[]) => Fault | null) | null = null;
   /** What each commit waits for once it is written, before it is answered. */
@@ -57,6 +61,7 @@ export class FaultyStore implements KeyValueStore {
   }
 
   async snapshot(prefix: string) {
+    await this.beforeSnapshot;
     this.#pass();
     return this.#store.snapshot(prefix);
   }
@@ -85,6 +90,8 @@ export class FaultyStore implements KeyValueStore {
     let told: WatchEvent | null = null;
     for await (const event of this.#store.watch(prefix, after, signal)) {
       while (this.cut || this.blind) await this.#healed.promise;
+      this.passesOver -= 1;
+      if (this.passesOver >= 0) continue;
       yield event;
       if (this.repeats && told !== null) yield told;
       told = event;

@@ -15,13 +15,17 @@ const copying = () => {
   const copy = new Map<string, string>();
   const stop = new AbortController();
   let snapshots = 0;
+  const wentBack: boolean[] = [];
+  const elsewhere = { known: 0 };
   const done = follow(
     {
       store: network,
       prefix: 'a/',
       clock,
       random: seededRandom(1),
-      onSnapshot: (entries) => {
+      known: () => elsewhere.known,
+      onSnapshot: (entries, _, isOlder) => {
+        wentBack.push(isOlder);
         snapshots += 1;
         copy.clear();
         for (const { key, value } of entries) copy.set(key, value.toString());
@@ -38,7 +42,19 @@ const copying = () => {
   const put = (key: string, value: string) =>
     store.commit([], [{ kind: 'put', key, value: Buffer.from(value) }]);
   const drop = (key: string) => store.commit([], [{ kind: 'delete', key }]);
-  return { clock, store, network, copy, stop, done, put, drop, snapshots: () => snapshots };
+  return {
+    clock,
+    store,
+    network,
+    copy,
+    stop,
+    done,
+    put,
+    drop,
+    wentBack,
+    elsewhere,
+    snapshots: () => snapshots,
+  };
 };
 
 describe('a feed', () => {
@@ -98,6 +114,21 @@ describe('a feed', () => {
     expect([...copy]).toEqual([]);
   });
 
+  it('notices by itself that its watch has passed one change over and told the next', async () => {
+    const { clock, network, copy, put } = copying();
+    await put('a/1', 'one');
+    await put('a/2', 'one');
+    await clock.advance(0);
+    network.passesOver = 1;
+    await put('a/1', 'two');
+    await clock.advance(0);
+    await put('a/2', 'two');
+    await clock.advance(0);
+    expect([...copy.values()]).toEqual(['one', 'two']);
+    await clock.advance(60_000);
+    expect([...copy.values()]).toEqual(['two', 'two']);
+  });
+
   it('takes no second snapshot while its watch sees all, busy or not', async () => {
     const { clock, put, drop, snapshots } = copying();
     for (let n = 0; n < 600; n += 1) {
@@ -117,6 +148,33 @@ describe('a feed', () => {
     await put('a/1', 'two');
     await clock.advance(0);
     expect([...copy]).toEqual([['a/1', 'two']]);
+  });
+
+  it.each([
+    ['what it has told itself', 0, [false, true]],
+    ['what is known from elsewhere', 4, [false, true]],
+  ])('tells of a store that is older than %s', async (_, known, expected) => {
+    const { clock, network, elsewhere, put, wentBack } = copying();
+    await put('a/1', 'one');
+    if (known === 0) await put('a/1', 'two');
+    await clock.advance(0);
+    elsewhere.known = known;
+    const restored = new MemoryStore({ clock });
+    await restored.commit([], [{ kind: 'put', key: 'a/1', value: Buffer.from('one') }]);
+    await network.becomes(restored);
+    await clock.advance(1000);
+    expect(wentBack).toEqual(expected);
+  });
+
+  it('does not take an answer for older that was asked for before', async () => {
+    const { clock, network, elsewhere, wentBack } = copying();
+    const asked = Promise.withResolvers<void>();
+    network.beforeSnapshot = asked.promise;
+    await clock.advance(0);
+    elsewhere.known = 50;
+    asked.resolve();
+    await clock.advance(0);
+    expect(wentBack).toEqual([false]);
   });
 
   it('ends with its signal', async () => {

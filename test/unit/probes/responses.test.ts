@@ -237,7 +237,11 @@ describe.each(['fresh', 'reuse'] as const)('a response to a %s connection', (con
   it.each(RESPONSES)('%s', async (_, script, says) => {
     await using target = await startHttpTarget(script);
     const request = { connection, timeoutMs: timeoutFor(says) };
-    expect(gist(await observe(probe, `${target.at}/health`, request))).toBe(says);
+    const observed = async () => gist(await observe(probe, `${target.at}/health`, request));
+    // A machine that does other work for a third of a short deadline says so, and is asked again.
+    let gisted = await observed();
+    for (let n = 0; n < 5 && gisted === 'checker_blocked'; n += 1) gisted = await observed();
+    expect(gisted).toBe(says);
   });
 
   it('leaves no connection behind that the target did not end well', async () => {

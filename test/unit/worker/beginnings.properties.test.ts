@@ -62,3 +62,13 @@ it('runs the latest tick that is due and not done, and counts every other one', 
       });
     }),
   ));
+
+it('waits for no tick that was open by a clock far ahead', () =>
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1_000 }), (periods) => {
+      const ahead = lastTickAt(TICK) + PERIOD_MS * periods;
+      const handover = { progress: { through: TICK, open: [[ID, ahead] as const] }, states: {} };
+      const { due } = firstRun(new Beginnings(ticks, false).of(handover, TICK, 1));
+      expect(due).toBeLessThanOrEqual(lastTickAt(TICK) + PERIOD_MS);
+    }),
+  ));

@@ -36,13 +36,6 @@ describe('what a worker does about a jobset', () => {
     ],
     ['held as claimed', { revision: 10, ownRevision: 50, owner: me, at: 50 }, mine, 'none'],
     ['changed while held', { revision: 60, ownRevision: 50, owner: me, at: 50 }, mine, 'reload'],
-    [
-      'changed, but the sight of its owner is older than the claim',
-      { revision: 60, ownRevision: 40, owner: other, at: 40 },
-      mine,
-      'reload',
-    ],
-    ['not yet seen as held', { revision: 10, ownRevision: 0, owner: null, at: 40 }, mine, 'none'],
     ['withdrawn while held', { revision: 0, ownRevision: 0, owner: null, at: 60 }, mine, 'lose'],
     [
       'taken over by another',

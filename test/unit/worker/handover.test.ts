@@ -123,6 +123,16 @@ describe('the progress that a heartbeat stores', () => {
     ]);
   });
 
+  it('names what a jobset that has just come leaves to be done, and goes back no further', () => {
+    const open = [[idOf('a/'), NOON + 10 * SECOND] as const];
+    const progress = { through: NOON + 24 * SECOND, open };
+    hold({ progress, states: {} });
+    expect(worker.scheduler.progress()).toMatchObject({
+      through: NOON + 25 * SECOND,
+      open: [[idOf('a/'), NOON + 20 * SECOND]],
+    });
+  });
+
   it('goes back to the oldest open tick where there are too many to name', async () => {
     worker.probe.script = () => ({ afterMs: 5 * SECOND, observation: anAnswer() });
     const checks = Array.from({ length: 1_001 }, (_, n) => aCheck(`host-${n}/`, everyTen));

@@ -100,6 +100,18 @@ describe('a worker in doubt, after a pause', () => {
     expect(worker.tally.skipped.fenced).toBe(0);
   });
 
+  it('goes on at once when its clock is set back before it knows', async () => {
+    const known = Promise.withResolvers<void>();
+    worker.authority.doubt = known.promise;
+    await worker.clock.advance(2 * SECOND);
+    worker.clock.stepWall(-3_600 * SECOND);
+    await worker.clock.advance(500);
+    worker.authority.doubt = null;
+    known.resolve();
+    await worker.clock.advance(11 * SECOND);
+    expect(checksOf()).toEqual(['look/', 'act/']);
+  });
+
   it('starts nothing in the place of a run that ends, either', async () => {
     start({ total: 1 });
     worker.probe.script = () => ({ afterMs: 2 * SECOND, observation: anAnswer() });

@@ -48,24 +48,24 @@ describe('what a worker sees of the ledger', () => {
   });
 
   it('is told only once both pictures are there: before, a held jobset would look free', () => {
-    sightings.jobsetsAre([jobset(10)], 11);
+    sightings.jobsetsAre([jobset(10)], 11, false);
     sightings.jobsetsChanged([put(jobset(11))]);
     expect(told).toEqual([]);
-    sightings.ownersAre([owned('w1', 12)], 12);
+    sightings.ownersAre([owned('w1', 12)], 12, false);
     expect(told.length).toBeGreaterThan(0);
     expect(sightings.of(js)).toEqual({ revision: 11, ownRevision: 12, owner: 'w1', at: 12 });
   });
 
   it('is held where only a newer watcher can read by whom', () => {
-    sightings.jobsetsAre([jobset(10)], 12);
-    sightings.ownersAre([{ ...owned(null, 11), value: Buffer.from('{"v":2}') }], 12);
+    sightings.jobsetsAre([jobset(10)], 12, false);
+    sightings.ownersAre([{ ...owned(null, 11), value: Buffer.from('{"v":2}') }], 12, false);
     expect(sightings.of(js).owner).not.toBe(null);
   });
 
   describe('of a jobset that w1 holds', () => {
     beforeEach(() => {
-      sightings.jobsetsAre([jobset(10)], 11);
-      sightings.ownersAre([owned('w1', 12)], 12);
+      sightings.jobsetsAre([jobset(10)], 11, false);
+      sightings.ownersAre([owned('w1', 12)], 12, false);
       told = [];
       setBacks = 0;
     });
@@ -98,8 +98,8 @@ describe('what a worker sees of the ledger', () => {
     });
 
     it('takes what a snapshot lacks for gone', () => {
-      sightings.ownersAre([], 30);
-      sightings.jobsetsAre([], 11);
+      sightings.ownersAre([], 30, false);
+      sightings.jobsetsAre([], 11, false);
       expect(sightings.of(js)).toMatchObject({ revision: 0, ownRevision: 0, owner: null });
     });
 
@@ -120,31 +120,46 @@ describe('what a worker sees of the ledger', () => {
   });
 
   it('believes a picture of a store that went back, whatever it knew before', () => {
-    sightings.jobsetsAre([jobset(10)], 11);
-    sightings.ownersAre([owned('w1', 50)], 60);
-    sightings.ownersAre([owned('w2', 40)], 45);
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([owned('w1', 50)], 60, false);
+    sightings.ownersAre([owned('w2', 40)], 45, true);
     expect(setBacks).toBe(1);
     expect(sightings.of(js)).toMatchObject({ owner: 'w2', ownRevision: 40 });
   });
 
   it('believes a later picture though its owner was written before what it knew', () => {
-    sightings.jobsetsAre([jobset(10)], 11);
-    sightings.ownersAre([owned('w1', 50)], 60);
-    sightings.ownersAre([owned('w2', 40)], 70);
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([owned('w1', 50)], 60, false);
+    sightings.ownersAre([owned('w2', 40)], 70, false);
     expect(sightings.of(js)).toMatchObject({ owner: 'w2', ownRevision: 40 });
   });
 
   it('does not believe a picture that is older than what a transaction has shown', () => {
-    sightings.jobsetsAre([jobset(10)], 11);
-    sightings.ownersAre([], 20);
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([], 20, false);
     sightings.learn(js, { revision: 10, ownRevision: 50, owner: 'w1' as WorkerId, at: 50 });
-    sightings.ownersAre([], 40);
+    sightings.ownersAre([], 40, false);
     expect(sightings.of(js).owner).toBe('w1');
   });
 
+  it('learns of an owner without forgetting what the jobset is since', () => {
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([], 20, false);
+    sightings.jobsetsChanged([put(jobset(60))]);
+    sightings.learn(js, { revision: 10, ownRevision: 50, owner: 'w1' as WorkerId, at: 50 });
+    expect(sightings.of(js)).toEqual({ revision: 60, ownRevision: 50, owner: 'w1', at: 50 });
+  });
+
+  it('learns nothing of an owner who has been followed by another', () => {
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([owned('w2', 60)], 60, false);
+    sightings.learn(js, { revision: 10, ownRevision: 50, owner: 'w1' as WorkerId, at: 50 });
+    expect(sightings.of(js).owner).toBe('w2');
+  });
+
   it('counts who holds how much', () => {
-    sightings.jobsetsAre([jobset(10)], 11);
-    sightings.ownersAre([owned('w1', 20)], 20);
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([owned('w1', 20)], 20, false);
     expect(sightings.heldBy('w1' as WorkerId)).toBe(1);
     sightings.ownersChanged([put(owned('w2', 30))]);
     expect(sightings.heldBy('w1' as WorkerId)).toBe(0);

@@ -49,8 +49,8 @@ const someTurns = (clock: ManualClock & Clock, avoid: readonly WorkerId[] = []) 
     zone: null,
     avoid,
   } as const;
-  sightings.ownersAre([], 10);
-  sightings.jobsetsAre([entry(keys.jobset(js), encodeJobset(jobset), 5)], 10);
+  sightings.ownersAre([], 10, false);
+  sightings.jobsetsAre([entry(keys.jobset(js), encodeJobset(jobset), 5)], 10, false);
   const turns = new Turns({
     clock,
     random: seededRandom(1),
