@@ -70,6 +70,8 @@ export class Claimer implements Authority {
   readonly #slice: TimeSlice;
   readonly #stopping = new AbortController();
   readonly #holdings = new Holdings();
+  /** Asked for something while nothing could be taken on: in doubt, for example. Seen again with a beat. */
+  readonly #postponed = new Set<JobsetId>();
   /** At which revision a jobset could not be read: not again until it changes. */
   readonly #unreadable = new Map<JobsetId, Revision>();
   /** Claims and reloads in a row that the store did not answer. */
@@ -195,7 +197,10 @@ export class Claimer implements Authority {
     if (move === 'lose') return this.#loseUnlessOrphaned(id, sight);
     if (move === 'none' || this.#unreadable.get(id) === sight.revision) return;
     if (move === 'claim') this.#holdings.runOn(id);
-    if (!this.#mayClaim) return;
+    if (!this.#mayClaim) {
+      this.#postponed.add(id);
+      return;
+    }
     const isMine = holding !== undefined || sight.owner !== null;
     if (move === 'claim' && !this.#turns.hasCome(id, isMine)) return;
     try {
@@ -207,7 +212,6 @@ export class Claimer implements Authority {
     }
   }
 
-  /** Every jobset is looked at again once all is seen, and under each new lease. */
   get #mayClaim(): boolean {
     return this.#sightings.isComplete && mayClaim(this.#state, this.#membership.attached);
   }
@@ -217,7 +221,7 @@ export class Claimer implements Authority {
     const by = this.#membership.registration;
     if (by === null) return;
     const outcome = await ledger.claim(id, sight, by);
-    if (outcome.claimed === null) this.#sightings.learn(id, outcome.sight);
+    if (outcome.claimed === null) this.#sightings.refused(id, sight, outcome.sight);
     else if (this.#state === 'claiming') this.#hold(outcome.claimed);
     else await ledger.release(outcome.claimed.claim, outcome.claimed.handover);
   }
@@ -275,6 +279,9 @@ export class Claimer implements Authority {
   #onBeat({ lost }: BeatOutcome): void {
     // One that has been renewed or handed back while the beat was under way is not meant.
     for (const claim of lost) if (this.#isCurrent(claim)) this.#lose(claim.jobset);
+    const ids = [...this.#postponed];
+    this.#postponed.clear();
+    for (const id of ids) this.#attention.notice(id);
   }
 
   #lose(id: JobsetId): void {

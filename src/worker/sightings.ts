@@ -91,6 +91,15 @@ export class Sightings {
     this.#see(id, sight.at >= known.at ? { ...sight, revision } : { ...known, revision });
   }
 
+  /**
+   * What has stood in the way of a claim. When it is older than what the claim was made by, the store went
+   * back, and no watch has told yet: kept as what is known, it would be claimed by again and again.
+   */
+  refused(id: JobsetId, claimedBy: Sight, sight: Sight): void {
+    if (sight.at < claimedBy.at) this.#see(id, sight);
+    else this.learn(id, sight);
+  }
+
   /** Owners are not followed: what is known of them may be of another time, until they are told anew. */
   ownersMissed(): void {
     this.#sawOwners = false;

@@ -9,9 +9,11 @@
  * - a tick has a second result without the label only where the first worker did not get to say that it
  *   was done: no heartbeat sent after it had reached the store when the second one claimed;
  * - a tick has none only where whoever ran the next one came too late for it, its run before was still
- *   going on, or it must not run without proof and there was none.
+ *   going on, it must not run without proof and there was none, or its next owner could not tell what was
+ *   undone.
  */
 
+import { GAP_MS } from '../../src/shared/coordination/ledger.ts';
 import type { CheckId, WorkerId } from '../../src/shared/domain/check.ts';
 import type { Result } from '../../src/shared/domain/result.ts';
 import type { Folder, SimulatedCheck } from './folder.ts';
@@ -238,6 +240,7 @@ export class Accounts {
     const next = this.#nextRun(log, tick);
     if (next === null) return report('I10', `${name} was not run, nor any after it`);
     if (this.#wasUnpublished(check, at, next.run.start)) return;
+    if (this.#wasLeftBlind(check, at, next.run)) return;
     if (!this.#cameLate(check, next.run, next.tick - epoch))
       report(
         'I10',
@@ -268,6 +271,20 @@ export class Accounts {
       this.restoredAt.some((then) => then < until) &&
       written.some((then) => then > from && then < until)
     );
+  }
+
+  /**
+   * It has another owner since, who could not tell what was undone: it could not read it, or what it
+   * read was of another time in a store that was restored. Then it looks back for a few seconds alone.
+   */
+  #wasLeftBlind(check: SimulatedCheck, at: number, { worker, start }: RunLog): boolean {
+    const terms = this.#standingOf(check)?.terms ?? [];
+    const claimed = terms.findLast((term) => term.worker === worker && term.from <= start);
+    if (claimed === undefined || claimed.from < at) return false;
+    const sick = this.witnesses.get(worker)?.sick ?? [];
+    const couldNotRead = overlaps(sick, claimed.from - 1000, claimed.from + 5000);
+    if (couldNotRead && at < claimed.from - GAP_MS) return true;
+    return this.restoredAt.some((then) => then > at - 60_000 && then < claimed.from);
   }
 
   #nextRun({ ticks, check }: CheckLog, tick: number): { tick: number; run: RunLog } | null {

@@ -205,10 +205,12 @@ export class Link implements KeyValueStore {
     if (this.standsStill) return this.#lost();
     const { clock, world, random } = this.#options;
     const startedAt = clock.monotonicMs();
+    const epoch = this.#epoch;
     return new Promise((resolve, reject) => {
       const answer = (done: () => void) => {
         clock.deliver(() => {
-          if (clock.monotonicMs() - startedAt <= CALL_MS) done();
+          if (this.#epoch !== epoch) reject(unavailable('etcd went back while it was asked'));
+          else if (clock.monotonicMs() - startedAt <= CALL_MS) done();
           else reject(unavailable('no answer in time'));
         });
       };

@@ -512,6 +512,18 @@ describe('the claimer', () => {
     expect(w1.workload.log).toEqual(['+js-1']);
   });
 
+  it('takes on what has changed while its clock was wrong, once it is right again', async () => {
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(1000);
+    pool.clock.stepWall(3_600_000);
+    await pool.publish('js-1', [aCheck('a'), aCheck('b')]);
+    await pool.clock.advance(100);
+    pool.clock.stepWall(-3_600_000);
+    await pool.clock.advance(5000);
+    expect(w1.workload.held.get('js-1' as JobsetId)?.definitions).toHaveLength(2);
+  });
+
   it('is not taken in by a wall clock that was set back', async () => {
     await pool.publish('js-1', [aCheck('a')]);
     const w1 = pool.join('w1');

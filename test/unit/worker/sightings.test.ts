@@ -150,6 +150,19 @@ describe('what a worker sees of the ledger', () => {
     expect(sightings.of(js)).toEqual({ revision: 60, ownRevision: 50, owner: 'w1', at: 50 });
   });
 
+  it('takes what refuses a claim for true, also where a restored store is older than the claim', () => {
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([owned('w1', 60)], 60, false);
+    const known = sightings.of(js);
+    sightings.refused(js, known, {
+      revision: 10,
+      ownRevision: 40,
+      owner: 'w2' as WorkerId,
+      at: 45,
+    });
+    expect(sightings.of(js)).toMatchObject({ owner: 'w2', ownRevision: 40 });
+  });
+
   it('learns nothing of an owner who has been followed by another', () => {
     sightings.jobsetsAre([jobset(10)], 11, false);
     sightings.ownersAre([owned('w2', 60)], 60, false);

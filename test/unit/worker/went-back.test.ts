@@ -46,6 +46,16 @@ it('runs on what a wiped store does not know, until it is published anew', async
   expect(member.workload.log).toEqual([`+${JOBSET}`, `+${JOBSET}`]);
 });
 
+it('runs on what an older copy says is its own, under a token of before', async () => {
+  await publish();
+  const { id } = await store.lease(5_000);
+  const value = encodeOwnership({ worker: member.id as WorkerId, nonce: 'n', holdMs: 0 });
+  await store.commit([], [{ kind: 'put', key: keys.owner(JOBSET), value, lease: id }]);
+  await member.network.becomes(store);
+  await pool.clock.advance(10_000);
+  expect(member.workload.log).toEqual([`+${JOBSET}`, `+${JOBSET}`]);
+});
+
 it('gives up in the end what nobody publishes anew', async () => {
   await member.network.becomes(store);
   await pool.clock.advance(10_000);
