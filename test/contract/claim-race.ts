@@ -109,6 +109,7 @@ export const join = async (store: KeyValueStore, n: number): Promise<Claimant> =
   const record: WorkerRecord = {
     id: `claimant-${n}` as WorkerId,
     state: 'up',
+    capacity: { places: 256, jobs: null },
     host: 'host',
     version: '0',
     zone: null,

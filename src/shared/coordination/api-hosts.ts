@@ -105,8 +105,9 @@ const isOf = (member: Member | null, own: Entry | null): boolean =>
  */
 const fresh = ({ keys, random }: HostOptions, zone: string | null, member: Member | null): Host => {
   const id = random.uuid() as JobsetId;
-  const empty = { source: 'api', jobs: [], digest: '', chunks: 0, avoid: [] } as const;
-  const host = { jobset: { ...empty, id, zone }, definitions: [] };
+  const empty = { source: 'api', jobs: [], digest: '', chunks: 0 } as const;
+  const jobset = { ...empty, id, zone, avoid: [], waiting: null, moveTo: null };
+  const host = { jobset, definitions: [] };
   const isNew = { key: keys.jobset(id), modRevision: 0 };
   const lease = member?.entry.lease ?? null;
   if (member === null || lease === null)
@@ -126,5 +127,6 @@ const fresh = ({ keys, random }: HostOptions, zone: string | null, member: Membe
 const hasRoom = (id: JobsetId, record: Entry, zone: string | null): boolean => {
   const jobset = readable(() => decodeJobset(id, record));
   if (jobset === null || jobset.source !== 'api' || jobset.zone !== zone) return false;
-  return jobset.jobs.length < JOBSET_SIZE && jobset.chunks === 1 && jobset.avoid.length === 0;
+  const isOrdinary = jobset.avoid.length === 0 && jobset.waiting === null;
+  return jobset.jobs.length < JOBSET_SIZE && jobset.chunks === 1 && isOrdinary;
 };

@@ -1,7 +1,7 @@
 /**
- * Jobs that come and go by the API, whoever leads: `jobs add` and `jobs remove` → **api-jobs** → the
- * ledger. They stand in jobsets of their own, so that the folder's publisher leaves them alone; all
- * else about these is as for any jobset. Each step is one compare-and-set transaction; whoever loses
+ * Jobs that come and go by the API, whoever leads: `jobs add`, `jobs remove`, `jobs release` → **api-jobs** →
+ * the ledger. Those that are added stand in jobsets of their own, so that the folder's publisher leaves them
+ * alone; all else about these is as for any jobset. Each step is one compare-and-set transaction; whoever loses
  * looks again. The copy of the ledger says where to look, and the transaction whether that was right.
  */
 
@@ -17,6 +17,7 @@ import type { Condition, Entry, Read, Revision, Write } from './kv.ts';
 import { ownerIn } from './ledger.ts';
 import { readable } from './ledger-rows.ts';
 import { decodeJobset, decodePlaces, decodeWorker, encodePlaces } from './records.ts';
+import { releaseWrites } from './suspects.ts';
 
 export interface Added {
   readonly added: readonly JobPlace[];
@@ -82,6 +83,27 @@ export class ApiJobs {
     }
   }
 
+  /**
+   * Lets a job run that waits or is quarantined, with all of its jobset: anybody may claim it, and
+   * nothing is held against its jobs. Null when that is so, else why not. The races: the leader finds a
+   * place for it meanwhile, or the publisher changes it, and its revision has moved on.
+   */
+  async release({ id, key }: Pick<CheckDefinition, 'id' | 'key'>): Promise<string | null> {
+    const { view } = this.#options;
+    const until = this.#options.clock.monotonicMs() + PATIENCE_MS;
+    for (let tries = 0; ; tries += 1) {
+      await this.#lookedUp(until);
+      const where = (await view.jobsetsOf([id])).get(id);
+      if (where === undefined) return `no check is named ${key}`;
+      const outcome = await this.#letGo(where, id);
+      if (outcome === 'released') return null;
+      // After a try of ours: that one has done it, or somebody else.
+      if (outcome === 'waits not')
+        return tries > 0 ? null : `${key} waits for nothing and is not quarantined`;
+      await this.#lookAgainSoon();
+    }
+  }
+
   /** As many as one transaction can add, and those that no transaction can. */
   async #addSome(
     definitions: readonly CheckDefinition[],
@@ -112,6 +134,17 @@ export class ApiJobs {
     const writes = rest.length > 0 ? rewritten(keys, jobset, rest) : withdrawn(keys, jobset);
     const { succeeded } = await store.commit([unchanged], writes);
     return succeeded ? 'removed' : 'missed';
+  }
+
+  async #letGo(where: JobsetId, id: CheckId): Promise<'released' | 'waits not' | 'missed'> {
+    const { store } = this.#options;
+    const { record } = await readJobset(this.#options, where);
+    const jobset = record && decodeJobset(where, record);
+    if (record === null || !jobset?.jobs.includes(id)) return 'missed';
+    if (jobset.waiting === null) return 'waits not';
+    const unchanged = { key: record.key, modRevision: record.modRevision };
+    const { succeeded } = await store.commit([unchanged], releaseWrites(this.#options, jobset));
+    return succeeded ? 'released' : 'missed';
   }
 
   /**

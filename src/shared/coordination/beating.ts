@@ -28,6 +28,8 @@ export interface BeatOutcome {
   readonly stored: readonly JobsetId[];
   /** The store takes no writes: the claims are proven, and nothing was written. */
   readonly full: boolean;
+  /** Of the registration now. */
+  readonly revision: Revision;
 }
 
 /** With a checkpoint for each, the beat and the progress, a transaction stays within 128 operations. */
@@ -41,7 +43,9 @@ const revisionOf = (entries: readonly Entry[] | undefined): Revision =>
 /**
  * The lease must have been renewed just before: a store may answer a renewal of a lease that has ended,
  * and this transaction is what catches that lie. A claim that is lost is left out and the rest is sent
- * again, so that losing one never costs the others their proof.
+ * again, so that losing one never costs the others their proof. The race with this worker itself: it has
+ * announced another state meanwhile, or its answer was lost, so its record has another revision under the
+ * same lease. The beat is then sent again with that one; it is no loss, and must not go untold.
  */
 export const sendBeat = async (
   ledger: Ledger,
@@ -50,32 +54,37 @@ export const sendBeat = async (
 ): Promise<BeatOutcome> => {
   const { claims } = content;
   const total = { lost: [] as Claim[], stored: [] as JobsetId[], full: false };
+  let { revision } = by;
   for (let at = 0; at === 0 || at < claims.length; at += CLAIMS_PER_BEAT) {
     const part = claims.slice(at, at + CLAIMS_PER_BEAT);
     const head = at === 0 ? headOf(ledger, by, content) : [];
-    const outcome = await sendPart(ledger, by, { ...content, claims: part, head });
+    const outcome = await sendPart(ledger, { ...by, revision }, { ...content, claims: part, head });
     total.lost.push(...outcome.lost);
     total.stored.push(...outcome.stored);
     total.full ||= outcome.full;
-    if (!outcome.registered) return { registered: false, ...total };
+    revision = outcome.revision;
+    if (!outcome.registered) return { registered: false, revision, ...total };
   }
-  return { registered: true, ...total };
+  return { registered: true, revision, ...total };
 };
 
 const sendPart = async (
   ledger: Ledger,
-  by: Registration,
+  registration: Registration,
   part: Pick<BeatContent, 'claims' | 'checkpoints'> & { readonly head: readonly Write[] },
 ): Promise<BeatOutcome> => {
   const lost: Claim[] = [];
+  let by = registration;
   for (;;) {
     const claims = part.claims.filter((claim) => !lost.includes(claim));
     const checkpoints = checkpointsOf(ledger, claims, part.checkpoints);
     const proof = await prove(ledger, by, claims, [...part.head, ...checkpoints.writes]);
+    const { registered, revision, full } = proof;
     lost.push(...proof.lost);
-    if (proof.registered && proof.lost.length > 0) continue;
-    const stored = proof.written ? checkpoints.of : [];
-    return { registered: proof.registered, lost, stored, full: proof.full };
+    const isNews = proof.lost.length > 0 || revision !== by.revision;
+    by = { ...by, revision };
+    if (registered && isNews) continue;
+    return { registered, lost, stored: proof.written ? checkpoints.of : [], full, revision };
   }
 };
 
@@ -115,6 +124,7 @@ interface Proof {
   readonly lost: readonly Claim[];
   readonly written: boolean;
   readonly full: boolean;
+  readonly revision: Revision;
 }
 
 /** A store that is full refuses the writes, and would so fence the whole pool: then only ask. */
@@ -146,9 +156,12 @@ const proveWith = async (
   ];
   const gets = [worker, ...owners].map((key): Read => ({ kind: 'get', key }));
   const { succeeded, reads } = await store.commit(when, writes, gets);
-  if (succeeded) return { registered: true, lost: [], written: true, full: false };
+  const { revision } = by;
+  if (succeeded) return { registered: true, lost: [], written: true, full: false, revision };
   const lost = claims.filter((claim, i) => revisionOf(reads[i + 1]) !== claim.token);
-  // By the lease, not by the revision: announcing a drain writes the record anew.
-  const registered = reads[0]?.[0]?.lease === by.lease.id;
-  return { registered, lost, written: false, full: false };
+  const [record] = reads[0] ?? [];
+  // By the lease, not by the revision: announcing a state writes the record anew.
+  if (record?.lease !== by.lease.id)
+    return { registered: false, lost, written: false, full: false, revision };
+  return { registered: true, lost, written: false, full: false, revision: record.modRevision };
 };

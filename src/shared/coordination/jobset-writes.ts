@@ -29,6 +29,7 @@ export const withdrawn = (keys: Keys, { id, chunks }: Jobset): Write[] => [
   { kind: 'delete', key: keys.jobset(id) },
   { kind: 'delete', key: keys.owner(id) },
   { kind: 'delete', key: keys.checkpoint(id) },
+  { kind: 'delete', key: keys.suspects(id) },
   ...chunksDropped(keys, id, { from: 0, to: chunks }),
 ];
 

@@ -15,6 +15,8 @@ export class Keys {
   /** What each worker has done, also of workers that are gone. */
   readonly progresses: string;
   readonly beats: string;
+  /** Jobs that their workers may have died of, by jobset. */
+  readonly allSuspects: string;
   /** Of all jobsets. */
   readonly allDefinitions: string;
   /** The leading admin. */
@@ -25,6 +27,8 @@ export class Keys {
   readonly places: string;
   /** Which folder the ledger follows. */
   readonly folder: string;
+  /** What the leader says of the pool's capacity. */
+  readonly scaling: string;
 
   constructor(prefix: string = DEFAULT_PREFIX) {
     this.jobsets = `${prefix}jobset/`;
@@ -33,11 +37,13 @@ export class Keys {
     this.checkpoints = `${prefix}ck/`;
     this.progresses = `${prefix}progress/`;
     this.beats = `${prefix}hb/`;
+    this.allSuspects = `${prefix}suspects/`;
     this.allDefinitions = `${prefix}def/`;
     this.leader = `${prefix}admin/leader`;
     this.epoch = `${prefix}meta/epoch`;
     this.places = `${prefix}meta/places`;
     this.folder = `${prefix}meta/folder`;
+    this.scaling = `${prefix}scaling`;
   }
 
   jobset(id: JobsetId): string {
@@ -74,6 +80,10 @@ export class Keys {
 
   beat(id: WorkerId): string {
     return this.beats + id;
+  }
+
+  suspects(id: JobsetId): string {
+    return this.allSuspects + id;
   }
 
   /** Prefix of a jobset's chunks. */

@@ -5,13 +5,17 @@
  */
 
 import type { CheckId, JobsetId, WorkerId } from '../domain/check.ts';
+import type { Jobset, Waiting } from '../domain/jobset.ts';
 import type {
   Freshness,
   JobsetView,
   LedgerPage,
   LedgerSource,
   PoolMembers,
+  ScalingView,
+  WaitingJob,
 } from '../domain/pool-views.ts';
+import { isQueued } from '../rules/scaling.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { TimeSlice } from '../runtime/time-slice.ts';
 import { isUnavailable } from './backoff.ts';
@@ -21,7 +25,7 @@ import type { Entry, KeyValueStore, Read, Revision } from './kv.ts';
 import { ownerIn } from './ledger.ts';
 import { jobsetView, readable, workerView } from './ledger-rows.ts';
 import type { LedgerView } from './ledger-view.ts';
-import { decodeLeader } from './records.ts';
+import { decodeJobset, decodeLeader, decodeScaling } from './records.ts';
 
 export interface LedgerReadingOptions {
   readonly view: LedgerView;
@@ -35,6 +39,8 @@ export interface LedgerReadingOptions {
 
 /** Of one transaction: a jobset's chunks may be as large as a request. */
 const READS_AT_ONCE = 16;
+/** Of the waiting queue: what is beyond is told by its number. */
+const JOBSETS_SHOWN = 50;
 /** That long after a read has failed no other is tried: each would take its whole deadline. */
 const RETRY_MS = 1_000;
 
@@ -45,6 +51,9 @@ interface Sight {
   readonly own: Entry | null;
   readonly owner: WorkerId | null;
 }
+
+/** What stands in the waiting queue. */
+type Queued = Jobset & { readonly waiting: Waiting };
 
 /** What a page needs besides. */
 interface Extras {
@@ -111,6 +120,45 @@ export class LedgerReading implements LedgerSource {
     return { ...this.#freshness(), leader, workers };
   }
 
+  async scaling(): Promise<ScalingView> {
+    const { view, keys, clock, keyOf } = this.#options;
+    const { scaling: entry } = view;
+    const queue = await this.#queue();
+    const shown = queue.slice(0, JOBSETS_SHOWN).map(({ id }) => keys.definitions(id));
+    const chunks = await this.#ask(() =>
+      this.#read(shown.map((prefix): Read => ({ kind: 'list', prefix }))),
+    );
+    const names = await this.#keysIn(chunks ?? []);
+    const now = clock.now();
+    const jobs = queue.slice(0, JOBSETS_SHOWN).flatMap(({ id, jobs: ids, waiting }) =>
+      ids.map((job): WaitingJob => {
+        const { reason, since, by } = waiting;
+        const check = names.get(job) ?? keyOf(job);
+        return { id: job, check, jobset: id, reason, since, by, ageMs: Math.max(0, now - since) };
+      }),
+    );
+    const count = (isCounted: (one: Queued) => boolean): number =>
+      queue.filter(isCounted).reduce((sum, one) => sum + one.jobs.length, 0);
+    return {
+      ...this.#freshness(),
+      level: entry && readable(() => decodeScaling(entry)),
+      waitingJobs: count(({ waiting }) => isQueued(waiting)),
+      quarantinedJobs: count(({ waiting }) => !isQueued(waiting)),
+      jobs,
+    };
+  }
+
+  /** In the order in which they wait; those in quarantine, which wait for a person, last. */
+  async #queue(): Promise<readonly Queued[]> {
+    const { view, keys } = this.#options;
+    const found = (await view.waiting()).flatMap((entry): Queued[] => {
+      const jobset = readable(() => decodeJobset(keys.jobsetOf(entry.key), entry));
+      return jobset === null || jobset.waiting === null ? [] : [jobset as Queued];
+    });
+    const rankOf = ({ waiting }: Queued): number => (isQueued(waiting) ? 0 : 1);
+    return found.sort((a, b) => rankOf(a) - rankOf(b) || a.waiting.since - b.waiting.since);
+  }
+
   /** Of those that there are, as the copy is now: it may move on while the store is asked. */
   async #pageOf(ids: readonly JobsetId[]): Promise<LedgerPage> {
     const { view, keyOf } = this.#options;
@@ -129,7 +177,7 @@ export class LedgerReading implements LedgerSource {
   }
 
   async #extras(sights: readonly Sight[]): Promise<Extras> {
-    const { keys, clock } = this.#options;
+    const { keys } = this.#options;
     const owners = [...new Set(sights.flatMap(({ owner }) => owner ?? []))];
     const beatOf = owners.map((id): Read => ({ kind: 'get', key: keys.beat(id) }));
     const chunksOf = sights.map(({ id }): Read => ({ kind: 'list', prefix: keys.definitions(id) }));
@@ -139,13 +187,18 @@ export class LedgerReading implements LedgerSource {
       const beat = answers[i]?.[0];
       if (beat) beats.set(id, beat);
     });
+    return { keys: await this.#keysIn(answers.slice(owners.length)), beats };
+  }
+
+  /** Of the checks whose definitions these are. */
+  async #keysIn(answers: readonly (readonly Entry[])[]): Promise<ReadonlyMap<CheckId, string>> {
     const keyOf = new Map<CheckId, string>();
-    const slice = new TimeSlice(clock);
-    for (const chunks of answers.slice(owners.length)) {
+    const slice = new TimeSlice(this.#options.clock);
+    for (const chunks of answers) {
       if (slice.isSpent) await slice.rest();
       for (const { id, key } of readable(() => decodeDefinitions(chunks)) ?? []) keyOf.set(id, key);
     }
-    return { keys: keyOf, beats };
+    return keyOf;
   }
 
   async #read(reads: readonly Read[]): Promise<(readonly Entry[])[]> {

@@ -5,7 +5,11 @@
 
 import type { CheckId, JobsetId, WorkerId } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
+import type { Beat, WorkerRecord } from '../domain/jobset.ts';
 import type { JobsetView, WorkerView } from '../domain/pool-views.ts';
+
+import { utilisationOf } from '../rules/load.ts';
+
 import type { Entry } from './kv.ts';
 import { ownerIn } from './ledger.ts';
 import { decodeBeat, decodeJobset, decodeWorker } from './records.ts';
@@ -33,6 +37,8 @@ export const jobsetView = (id: JobsetId, entries: JobsetEntries): JobsetView => 
     source: isRead ? jobset.source : null,
     zone: isRead ? jobset.zone : null,
     avoid: isRead ? jobset.avoid : [],
+    waiting: isRead ? jobset.waiting : null,
+    moveTo: isRead ? jobset.moveTo : null,
     revision: record.modRevision,
     token: owner === null ? null : (own?.modRevision ?? null),
     unreadable: isRead ? null : jobset,
@@ -57,6 +63,9 @@ export const workerView = (id: WorkerId, entries: WorkerEntries): WorkerView => 
     version: isRead ? worker.version : null,
     listen: isRead ? worker.listen : null,
     started: isRead ? worker.started : null,
+    capacity: isRead ? worker.capacity : null,
+    load: beat?.load ?? null,
+    utilisation: isRead ? usedOf(worker, beat) : null,
     owned: beat?.owned ?? null,
     checks: beat?.checks ?? null,
     heartbeat: beat?.at ?? null,
@@ -64,6 +73,9 @@ export const workerView = (id: WorkerId, entries: WorkerEntries): WorkerView => 
     unreadable: isRead ? null : worker,
   };
 };
+
+const usedOf = ({ capacity }: WorkerRecord, beat: Beat | null): number | null =>
+  beat && utilisationOf(beat.load, capacity, beat.checks);
 
 /** The record, or why it cannot be read. */
 const decoded = <T extends object>(decode: () => T): T | string => {

@@ -30,6 +30,7 @@ export class LedgerView implements AsyncDisposable {
   readonly #owners: Copy;
   readonly #workers: Copy;
   readonly #leader: Copy;
+  readonly #scaling: Copy;
   readonly #stopping = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
 
@@ -40,6 +41,7 @@ export class LedgerView implements AsyncDisposable {
     this.#owners = new Copy(keys.owners, clock);
     this.#workers = new Copy(keys.workers, clock);
     this.#leader = new Copy(keys.leader, clock);
+    this.#scaling = new Copy(keys.scaling, clock);
   }
 
   start(): void {
@@ -83,6 +85,22 @@ export class LedgerView implements AsyncDisposable {
     return this.#leader.get(this.#options.keys.leader);
   }
 
+  /** What the leader has last said of the pool's size. */
+  get scaling(): Entry | null {
+    return this.#scaling.get(this.#options.keys.scaling);
+  }
+
+  /** Those in the waiting queue, and perhaps some that are not: a record is not decoded to find out. */
+  async waiting(): Promise<readonly Entry[]> {
+    const slice = new TimeSlice(this.#options.clock);
+    const found: Entry[] = [];
+    for (const entry of this.#jobsets.entries) {
+      if (slice.isSpent) await slice.rest();
+      if (entry.value.includes(WAITING)) found.push(entry);
+    }
+    return found;
+  }
+
   /** In the order of their ids, so that pages neither lose nor repeat one while others come and go. */
   jobsetsAfter(id: string | null, limit: number): JobsetId[] {
     const { keys } = this.#options;
@@ -117,9 +135,12 @@ export class LedgerView implements AsyncDisposable {
   }
 
   get #copies(): readonly Copy[] {
-    return [this.#jobsets, this.#owners, this.#workers, this.#leader];
+    return [this.#jobsets, this.#owners, this.#workers, this.#leader, this.#scaling];
   }
 }
+
+/** Of the record of a jobset that waits. */
+const WAITING = '"waiting":{';
 
 /** Where the ledger changes that fast, all is read in one go: some 0.1 s for 10,000 jobsets. */
 const TRIES_WITH_RESTS = 3;

@@ -10,10 +10,10 @@
 
 import type { CheckDefinition, JobsetId, WorkerId } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
-import type { Checkpoint, Handover, Progress, WorkerRecord } from '../domain/jobset.ts';
+import type { Checkpoint, Handover, Jobset, Ownership, WorkerRecord } from '../domain/jobset.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { isAway, isUnavailable } from './backoff.ts';
+import { isAway } from './backoff.ts';
 import { decodeDefinitions } from './definitions.ts';
 import type { Keys } from './keys.ts';
 import type {
@@ -27,14 +27,15 @@ import type {
   Write,
 } from './kv.ts';
 import {
-  decodeCheckpoint,
   decodeJobset,
   decodeOwnership,
-  decodeProgress,
   encodeCheckpoint,
+  encodeJobset,
   encodeOwnership,
   encodeWorker,
 } from './records.ts';
+import { Stops } from './stops.ts';
+import { type Traces, tracesIn } from './suspects.ts';
 
 /** A worker's place in the pool: its record, written at `revision` under its lease. */
 export interface Registration {
@@ -56,6 +57,8 @@ export interface ClaimedJobset {
   readonly definitions: readonly CheckDefinition[];
   /** Null when the jobset was held already and only its content is new. */
   readonly handover: Handover | null;
+  /** Of whoever held it before; null with `handover`. */
+  readonly traces: Traces | null;
 }
 
 /** A jobset as somebody sees it: a watch late at times, a transaction as it is. */
@@ -70,13 +73,20 @@ export interface Sight {
   readonly at: Revision;
 }
 
-/** `claimed: null` comes with what stood in the way. */
-export type ClaimOutcome =
-  | { readonly claimed: ClaimedJobset }
-  | { readonly claimed: null; readonly sight: Sight };
+export interface Vacancy extends Sight {
+  /** Its record when it stands in the waiting queue: it leaves the queue with the claim. */
+  readonly waiter?: Jobset | null;
+}
 
-/** A killed worker's jobsets are taken over within this: older ticks than that are not caught up blindly. */
-export const GAP_MS = 10_000;
+/** What stood in the way of a claim. */
+export interface Refusal {
+  readonly claimed: null;
+  readonly sight: Sight;
+  readonly own: Entry | undefined;
+  readonly record: Entry | undefined;
+}
+
+export type ClaimOutcome = { readonly claimed: ClaimedJobset } | Refusal;
 
 const revisionOf = (entries: readonly Entry[] | undefined): Revision =>
   entries?.[0]?.modRevision ?? 0;
@@ -84,7 +94,7 @@ const revisionOf = (entries: readonly Entry[] | undefined): Revision =>
 export class Ledger {
   readonly store: KeyValueStore;
   readonly keys: Keys;
-  readonly #clock: Clock;
+  readonly #stops: Stops;
   readonly random: Random;
 
   constructor(options: {
@@ -95,7 +105,7 @@ export class Ledger {
   }) {
     this.store = options.store;
     this.keys = options.keys;
-    this.#clock = options.clock;
+    this.#stops = new Stops(options);
     this.random = options.random;
   }
 
@@ -117,7 +127,7 @@ export class Ledger {
    * meanwhile, and its registration is gone: WCH_LEASE_LOST. A jobset that cannot be read is handed
    * back and throws WCH_RECORD.
    */
-  async claim(jobset: JobsetId, seen: Sight, by: Registration): Promise<ClaimOutcome> {
+  async claim(jobset: JobsetId, seen: Vacancy, by: Registration): Promise<ClaimOutcome> {
     const own = this.keys.owner(jobset);
     const nonce = this.random.uuid();
     const value = encodeOwnership({ worker: by.worker.id, nonce, holdMs: 0 });
@@ -126,15 +136,18 @@ export class Ledger {
       { key: this.keys.jobset(jobset), modRevision: seen.revision },
       this.#isRegistered(by),
     ];
-    const put: Write = { kind: 'put', key: own, value, lease: by.lease.id };
+    const writes: Write[] = [{ kind: 'put', key: own, value, lease: by.lease.id }];
+    if (seen.waiter) writes.push(this.#placed(seen.waiter));
     const content = this.#content(jobset);
     const settled = await this.#settled(nonce, jobset, () =>
-      this.store.commit(when, [put, ...content], content.slice(0, 2)),
+      this.store.commit(when, [...writes, ...content], content.slice(0, 2)),
     );
-    if (settled.succeeded) return { claimed: await this.#claimed(jobset, settled.reads) };
+    if (settled.succeeded)
+      return { claimed: await this.#claimed(jobset, settled.reads, seen.ownRevision !== 0) };
     const sight = sightOf(settled);
     const isAsSeen = sight.ownRevision === seen.ownRevision && sight.revision === seen.revision;
-    if (!isAsSeen) return { claimed: null, sight };
+    const [held, record] = settled.reads.map(([entry]) => entry);
+    if (!isAsSeen) return { claimed: null, sight, own: held, record };
     throw new WatcherError('WCH_LEASE_LOST', `${by.worker.id} is no longer registered`);
   }
 
@@ -148,7 +161,8 @@ export class Ledger {
     const revision = revisionOf(reads[1]);
     if (!succeeded || revision === 0) return null;
     const definitions = decodeDefinitions(reads[2] ?? []);
-    return { claim: { jobset, token, revision }, definitions, handover: null };
+    const claimed = { jobset, token, revision };
+    return { claim: claimed, definitions, handover: null, traces: null };
   }
 
   /**
@@ -168,9 +182,9 @@ export class Ledger {
     );
   }
 
-  /** Tells the others not to offer this worker anything; null when the registration is gone. */
-  async announceDraining(by: Registration): Promise<Registration | null> {
-    const worker: WorkerRecord = { ...by.worker, state: 'draining' };
+  /** Tells the others what this worker takes; null when the registration is gone. */
+  async present(by: Registration, state: WorkerRecord['state']): Promise<Registration | null> {
+    const worker: WorkerRecord = { ...by.worker, state };
     const key = this.keys.worker(worker.id);
     const put: Write = { kind: 'put', key, value: encodeWorker(worker), lease: by.lease.id };
     const { succeeded, revision } = await this.store.commit([this.#isRegistered(by)], [put]);
@@ -195,49 +209,28 @@ export class Ledger {
     throw sent;
   }
 
-  async #claimed(jobset: JobsetId, reads: Commit['reads']): Promise<ClaimedJobset> {
+  async #claimed(
+    jobset: JobsetId,
+    reads: Commit['reads'],
+    hadOwner: boolean,
+  ): Promise<ClaimedJobset> {
     const claim = { jobset, token: revisionOf(reads[0]), revision: revisionOf(reads[1]) };
     try {
       for (const record of reads[1] ?? []) decodeJobset(jobset, record);
       const definitions = decodeDefinitions(reads[2] ?? []);
-      return { claim, definitions, handover: await this.#handover(jobset, reads[3]?.[0]) };
+      const [checkpoint, suspects] = [reads[3]?.[0], reads[4]?.[0]];
+      const handover = await this.#stops.of(jobset, checkpoint);
+      return { claim, definitions, handover, traces: tracesIn(hadOwner, checkpoint, suspects) };
     } catch (error) {
       await this.release(claim, null);
       throw error;
     }
   }
 
-  /**
-   * A damaged checkpoint must not stop its jobset: what is not known then is caught up for `GAP_MS`. The
-   * same holds when the progress of the last owner cannot be read now: a store that goes away at this
-   * moment must not make the jobset blind.
-   */
-  async #handover(jobset: JobsetId, entry: Entry | undefined): Promise<Handover> {
-    if (entry === undefined) return { progress: null, states: {} };
-    const unknown: Progress = { through: this.#clock.now() - GAP_MS, open: [] };
-    const checkpoint = readable(entry, decodeCheckpoint);
-    if (checkpoint === null) return { progress: unknown, states: {} };
-    const { worker, states } = checkpoint;
-    const progress = worker === null ? checkpoint.progress : await this.#progressOf(jobset, worker);
-    return { progress: progress ?? unknown, states };
-  }
-
-  async #progressOf(jobset: JobsetId, worker: WorkerId): Promise<Progress | null> {
-    const entry = await this.#read(this.keys.progress(worker));
-    const progress = entry === undefined ? null : readable(entry, decodeProgress);
-    return progress?.left[jobset] ?? progress;
-  }
-
-  /** Undefined also when the store cannot be asked, twice in a row. */
-  async #read(key: string): Promise<Entry | undefined> {
-    for (let tries = 0; tries < 2; tries += 1) {
-      try {
-        return (await this.store.commit([], [{ kind: 'get', key }])).reads[0]?.[0];
-      } catch (error) {
-        if (!isUnavailable(error)) throw error;
-      }
-    }
-    return undefined;
+  /** It waits no more, and an order that nobody obeyed is over. */
+  #placed(waiter: Jobset): Write {
+    const value = encodeJobset({ ...waiter, waiting: null, moveTo: null });
+    return { kind: 'put', key: this.keys.jobset(waiter.id), value };
   }
 
   #handedOver(jobset: JobsetId, { progress, states }: Handover): Write {
@@ -246,13 +239,14 @@ export class Ledger {
     return { kind: 'put', key: this.keys.checkpoint(jobset), value };
   }
 
-  /** Owner, record, definitions and checkpoint, in this order. */
+  /** Owner, record, definitions, checkpoint and suspects, in this order. */
   #content(jobset: JobsetId): Read[] {
     return [
       { kind: 'get', key: this.keys.owner(jobset) },
       { kind: 'get', key: this.keys.jobset(jobset) },
       { kind: 'list', prefix: this.keys.definitions(jobset) },
       { kind: 'get', key: this.keys.checkpoint(jobset) },
+      { kind: 'get', key: this.keys.suspects(jobset) },
     ];
   }
 
@@ -281,19 +275,13 @@ const sightOf = ({ reads, revision }: Commit): Sight => {
   };
 };
 
-const readable = <T>(entry: Entry, decode: (entry: Entry) => T): T | null => {
+/** Who holds the jobset, says its `own` key; a record that only a newer watcher can read is held. */
+export const ownershipIn = (own: Entry): Pick<Ownership, 'worker' | 'holdMs'> => {
   try {
-    return decode(entry);
+    return decodeOwnership(own);
   } catch {
-    return null;
+    return { worker: 'unreadable' as WorkerId, holdMs: 0 };
   }
 };
 
-/** Who holds the jobset, says its `own` key; a record that only a newer watcher can read is held. */
-export const ownerIn = (own: Entry): WorkerId | null => {
-  try {
-    return decodeOwnership(own).worker;
-  } catch {
-    return 'unreadable' as WorkerId;
-  }
-};
+export const ownerIn = (own: Entry): WorkerId | null => ownershipIn(own).worker;

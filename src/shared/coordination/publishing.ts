@@ -101,20 +101,24 @@ export class Publishing {
    * Writes a jobset and its definitions together; false when it is not as `old` says or the term is
    * over. The races: a worker splits the jobset meanwhile, and its revision has moved on; another
    * admin has become leader meanwhile, and the term's condition fails; somebody adds the same job
-   * elsewhere, and `places` has moved on.
+   * elsewhere, and `places` has moved on. A job in quarantine whose definition changes is another job: it
+   * is free again. Definitions that were damaged and are written anew are the same as before.
    */
   async replace(replacement: Replacement, term: Term): Promise<boolean> {
     const { old, id, source, zone, digest, definitions, places } = replacement;
     const chunks = encodeDefinitions(definitions);
     const jobs = definitions.map((definition) => definition.id);
-    const avoid = old?.jobset.avoid ?? [];
-    const jobset: Jobset = { id, source, jobs, digest, chunks: chunks.length, zone, avoid };
+    const isFreed = old !== null && leavesQuarantine(old.jobset, digest);
+    const { avoid, waiting, moveTo } = old?.jobset ?? NOWHERE_SO_FAR;
+    const placing = { zone, avoid, waiting: isFreed ? null : waiting, moveTo };
+    const jobset: Jobset = { id, source, jobs, digest, chunks: chunks.length, ...placing };
     const writes: Write[] = [
       { kind: 'put', key: this.#keys.jobset(id), value: encodeJobset(jobset) },
       ...chunks.map((value, i): Write => ({ kind: 'put', key: this.#keys.chunk(id, i), value })),
     ];
     for (let i = chunks.length; i < (old?.jobset.chunks ?? 0); i += 1)
       writes.push(this.#dropChunk(id, i));
+    if (isFreed) writes.push({ kind: 'delete', key: this.#keys.suspects(id) });
     const conditions = [term.condition, this.#unchanged(id, old)];
     if (places) {
       conditions.push({ key: this.#keys.places, modRevision: places.revision });
@@ -135,6 +139,7 @@ export class Publishing {
       { kind: 'delete', key: this.#keys.jobset(id) },
       { kind: 'delete', key: this.#keys.owner(id) },
       { kind: 'delete', key: this.#keys.checkpoint(id) },
+      { kind: 'delete', key: this.#keys.suspects(id) },
     ];
     for (let i = 0; i < chunks; i += 1) writes.push(this.#dropChunk(id, i));
     const conditions = [term.condition, this.#unchanged(id, old)];
@@ -158,6 +163,14 @@ export class Publishing {
     return { kind: 'delete', key: this.#keys.chunk(id, index) };
   }
 }
+
+const leavesQuarantine = (old: Jobset, digest: string): boolean =>
+  old.waiting?.reason === 'quarantined' && old.digest !== digest && old.digest !== DAMAGED;
+
+/** What the audit leaves in place of a digest. */
+const DAMAGED = '';
+
+const NOWHERE_SO_FAR = { avoid: [], waiting: null, moveTo: null } as const;
 
 /** After a lost answer the ledger is compared again, so nobody looks for whose write it was. */
 const PLACED = encodePlaces({ nonce: '' });

@@ -8,11 +8,18 @@ import type { JobsetId, WorkerId } from '../domain/check.ts';
 import { WatcherError } from '../domain/errors.ts';
 import type {
   Beat,
+  Capacity,
   Checkpoint,
   Jobset,
   Ownership,
   Progress,
+  ScalingRecord,
+  SlowHost,
   StoredState,
+  Suspects,
+  Suspicion,
+  Waiting,
+  WorkerLoad,
   WorkerProgress,
   WorkerRecord,
 } from '../domain/jobset.ts';
@@ -68,10 +75,11 @@ export const parseRecord = (key: string, text: string): Readonly<Record<string, 
   throw new WatcherError('WCH_RECORD', `${key} is not a record of watcher: it has no version`);
 };
 
-const decoder = <T extends object>(shape: Shape<T>): ((entry: Entry) => T) => {
+const whole = (text: string): string => text;
+const decoder = <T extends object>(shape: Shape<T>, part = whole): ((entry: Entry) => T) => {
   const checks = Object.entries(shape) as [string, Check][];
   return ({ key, value }) => {
-    const { v: _, ...record } = parseRecord(key, value.toString());
+    const { v: _, ...record } = parseRecord(key, part(value.toString()));
     for (const [field, isRight] of checks)
       if (!isRight(record[field]))
         throw new WatcherError(
@@ -112,20 +120,52 @@ const isShaped = <T>(shape: Shape<T>): Check => {
     checks.every(([field, isRight]) => isRight((value as Record<string, unknown>)[field]));
 };
 
+const WAITING: Shape<Waiting> = {
+  reason: isIn('late', 'full', 'quarantined'),
+  since: isNumber,
+  by: isText,
+  load: isNumber,
+};
+/** Who should run a jobset, says its record. */
+export type Placement = Pick<Jobset, 'zone' | 'avoid' | 'waiting' | 'moveTo'>;
+const PLACEMENT: Shape<Placement> = {
+  zone: isNullOr(isText),
+  avoid: isListOf(isText),
+  waiting: isNullOr(isShaped(WAITING)),
+  moveTo: isNullOr(isText),
+};
 const JOBSET = decoder<Stored<Jobset>>({
   source: isIn('folder', 'api'),
   jobs: isListOf(isText),
   digest: isText,
   // As many as one transaction can write.
   chunks: (value) => isCount(value) && (value as number) <= LIMITS.operations,
-  zone: isNullOr(isText),
-  avoid: isListOf(isText),
+  ...PLACEMENT,
 });
 export const encodeJobset = ({ id: _, ...stored }: Jobset): Buffer => encode(stored);
 export const decodeJobset = (id: JobsetId, entry: Entry): Jobset => ({ id, ...JOBSET(entry) });
 
+const JOBS = '"jobs":[';
+/** No id has a quotation mark that is not escaped, so the list ends here and nowhere before. */
+const AFTER_JOBS = '],"digest":';
+const withoutJobs = (text: string): string => {
+  const from = text.indexOf(JOBS);
+  const to = text.indexOf(AFTER_JOBS, from);
+  return from < 0 || to < 0 ? text : text.slice(0, from + JOBS.length) + text.slice(to);
+};
+const PLACED = decoder(PLACEMENT, withoutJobs);
+/**
+ * Each worker reads it of every jobset, and the list of jobs of few: it is most of a record, and is neither
+ * parsed nor checked here.
+ */
+export const decodePlacement = (entry: Entry): Placement => {
+  const { zone, avoid, waiting, moveTo } = PLACED(entry);
+  return { zone, avoid, waiting, moveTo };
+};
+
 const WORKER = decoder<Stored<WorkerRecord>>({
-  state: isIn('up', 'draining'),
+  state: isIn('up', 'full', 'draining'),
+  capacity: isShaped<Capacity>({ places: isNumber, jobs: isNullOr(isCount) }),
   host: isText,
   version: isText,
   zone: isNullOr(isText),
@@ -138,12 +178,22 @@ export const decodeWorker = (id: WorkerId, entry: Entry): WorkerRecord => ({
   ...WORKER(entry),
 });
 
+const SLOW_HOST: Shape<SlowHost> = { host: isText, load: isNumber, waiting: isCount };
+const LOAD: Shape<WorkerLoad> = {
+  places: isNumber,
+  loop: isNumber,
+  behind: isCount,
+  latenessP99Ms: isNullOr(isNumber),
+  overdueMs: isNumber,
+  slowHosts: isListOf(isShaped(SLOW_HOST)),
+};
 export const encodeBeat = (beat: Beat): Buffer => encode(beat);
 export const decodeBeat = decoder<Beat>({
   seq: isCount,
   at: isNumber,
   owned: isCount,
   checks: isCount,
+  load: isShaped(LOAD),
 });
 
 const PROGRESS: Shape<Progress> = {
@@ -168,7 +218,16 @@ export const decodeCheckpoint = decoder<Checkpoint>({
   worker: isNullOr(isText),
   progress: isNullOr(isShaped(PROGRESS)),
   states: isMapOf(isShaped(STATE)),
+  waited: isIn(undefined, true),
 });
+
+const SUSPICION: Shape<Suspicion> = {
+  deaths: isCount,
+  at: isNumber,
+  isTried: isIn(true, false),
+};
+export const encodeSuspects = (suspects: Suspects): Buffer => encode(suspects);
+export const decodeSuspects = decoder<Suspects>({ by: isText, jobs: isMapOf(isShaped(SUSPICION)) });
 
 export const encodeOwnership = (ownership: Ownership): Buffer => encode(ownership);
 export const decodeOwnership = decoder<Ownership>({
@@ -185,3 +244,25 @@ export const decodePlaces = decoder<Places>({ nonce: isText });
 
 export const encodeFollowed = (followed: Followed): Buffer => encode(followed);
 export const decodeFollowed = decoder<Followed>({ folder: isText });
+
+const EPISODE: Shape<NonNullable<ScalingRecord['episode']>> = {
+  id: isText,
+  raisedAt: isNumber,
+  jobs: isCount,
+};
+const FUTILE: Shape<NonNullable<ScalingRecord['futile']>> = {
+  why: isIn('slow_target', 'per_host_cap'),
+  hosts: isListOf(isText),
+};
+export const encodeScaling = (scaling: ScalingRecord): Buffer => encode(scaling);
+export const decodeScaling = decoder<ScalingRecord>({
+  at: isNumber,
+  workers: isCount,
+  desiredWorkers: isCount,
+  capacityUtilization: isNumber,
+  waitingJobs: isCount,
+  oldestWaitingMs: isNumber,
+  latenessP99Ms: isNullOr(isNumber),
+  futile: isNullOr(isShaped(FUTILE)),
+  episode: isNullOr(isShaped(EPISODE)),
+});

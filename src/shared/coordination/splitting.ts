@@ -1,7 +1,8 @@
 /**
- * Moves jobs of a held jobset, in one transaction, to where another worker can claim them: preflight →
- * decision → **move** → claim. Some of them go to a new jobset that nobody owns; all of them stay where
- * they are, and the jobset is handed back. Either way `avoid` then names this worker.
+ * Moves jobs of a held jobset, in one transaction, to where others can have them: preflight, relief →
+ * **move** → claim. Some of them go to a new jobset that nobody owns; all of them stay where they are, and
+ * the jobset is handed back. Either may go to the waiting queue, which is a flag of the same record: so a
+ * job stands in exactly one jobset at each revision, and in the queue or not.
  *
  * The races. The publisher, or another split, changes the jobset meanwhile: its revision has moved on.
  * The claim is lost meanwhile: `own` has another revision. In both cases nothing is written. The worker has
@@ -12,8 +13,9 @@
  */
 
 import type { CheckDefinition, CheckId, JobsetId, WorkerId } from '../domain/check.ts';
-import type { Handover, Jobset } from '../domain/jobset.ts';
-import { decodeDefinitions, digestOf, encodeDefinitions } from './definitions.ts';
+import type { Checkpoint, Handover, Jobset, Waiting } from '../domain/jobset.ts';
+import { decodeDefinitions } from './definitions.ts';
+import { rewritten } from './jobset-writes.ts';
 import type { Condition, Entry, Read, Write } from './kv.ts';
 import type { Claim, Ledger } from './ledger.ts';
 import { decodeJobset, encodeCheckpoint, encodeJobset, encodeOwnership } from './records.ts';
@@ -29,6 +31,8 @@ export interface Content {
 
 /** What is to be written, and how to tell whether it was. */
 export interface Move {
+  /** Where the jobs stand after it. */
+  readonly to: JobsetId;
   readonly when: readonly Condition[];
   readonly writes: readonly Write[];
   readonly mark: Read;
@@ -50,32 +54,35 @@ export const readContent = async (
   return { claim, jobset, definitions: decodeDefinitions(reads[1] ?? []) };
 };
 
+/** How jobs leave. */
+export interface Leaving {
+  /** Where they stopped. */
+  readonly handover: Handover;
+  /** Who could not reach their endpoints. */
+  readonly avoid?: WorkerId;
+  /** They go to the waiting queue; without it, to whoever claims them first. */
+  readonly waiting?: Waiting;
+}
+
 /** To a new jobset: these jobs, with where they stopped. */
 export const splitOff = (
-  { keys, random }: Place,
-  content: Content,
-  {
-    jobs,
-    by,
-    handover,
-  }: {
-    readonly jobs: ReadonlySet<CheckId>;
-    readonly by: WorkerId;
-    readonly handover: Handover;
-  },
+  place: Pick<Place, 'keys' | 'random'>,
+  { claim, jobset, definitions }: Content,
+  { jobs, ...leaving }: Leaving & { readonly jobs: ReadonlySet<CheckId> },
 ): Move => {
-  const { claim, jobset, definitions } = content;
+  const { keys, random } = place;
   const id = random.uuid() as JobsetId;
   const parted = Map.groupBy(definitions, (definition) => jobs.has(definition.id));
-  const rest = contentWrites({ keys }, jobset, parted.get(false) ?? []);
-  const moved = { ...jobset, id, chunks: 0, avoid: [...jobset.avoid, by] };
+  const rest = { ...jobset, moveTo: standingOrder(jobset, claim) };
+  const moved = { ...left(jobset, leaving), id, chunks: 0 };
   const key = keys.jobset(id);
   return {
-    when: [...conditionsOf({ keys }, claim), { key, modRevision: 0 }],
+    to: id,
+    when: [...conditionsOf(place, claim), { key, modRevision: 0 }],
     writes: [
-      ...rest,
-      ...contentWrites({ keys }, moved, parted.get(true) ?? []),
-      ...vacancyWrites({ keys, random }, id, handover),
+      ...rewritten(keys, rest, parted.get(false) ?? []),
+      ...rewritten(keys, moved, parted.get(true) ?? []),
+      ...vacancyWrites(place, id, leaving),
     ],
     mark: { kind: 'get', key },
     // Nobody else can have written it: its id is new.
@@ -85,24 +92,25 @@ export const splitOff = (
 
 /** The jobset as a whole, with where its jobs stopped. */
 export const handOn = (
-  { keys, random }: Place,
+  place: Pick<Place, 'keys' | 'random'>,
   { claim, jobset }: Content,
-  { by, handover }: { readonly by: WorkerId; readonly handover: Handover },
+  leaving: Leaving,
 ): Move => {
   const { id } = jobset;
-  const key = keys.jobset(id);
-  const value = encodeJobset({ ...jobset, avoid: [...jobset.avoid, by] });
+  const { keys } = place;
+  const value = encodeJobset(left(jobset, leaving));
   return {
-    when: conditionsOf({ keys }, claim),
-    writes: [{ kind: 'put', key, value }, ...vacancyWrites({ keys, random }, id, handover)],
-    mark: { kind: 'get', key },
-    // Only this worker adds itself, and only once.
-    isMark: (entry) => entry !== undefined && decodeJobset(id, entry).avoid.includes(by),
+    to: id,
+    when: conditionsOf(place, claim),
+    writes: [{ kind: 'put', key: keys.jobset(id), value }, ...vacancyWrites(place, id, leaving)],
+    mark: { kind: 'get', key: keys.owner(id) },
+    // Another owner, or nobody: it is not here any more. Without the key it may be, for all it says.
+    isMark: (entry) => entry !== undefined && entry.modRevision !== claim.token,
   };
 };
 
 /**
- * Whether it has been written. Throws WCH_STORE_UNAVAILABLE when nobody knows, and WCH_STORE_LIMIT for
+ * Whether the jobs are not this worker's any more. Throws WCH_STORE_UNAVAILABLE when nobody knows, and WCH_STORE_LIMIT for
  * definitions so big that two jobsets of them do not fit into one transaction.
  */
 export const commitMove = async ({ store }: Place, move: Move): Promise<boolean> => {
@@ -124,36 +132,26 @@ const conditionsOf = ({ keys }: Keys, { jobset, token, revision }: Claim): Condi
   { key: keys.jobset(jobset), modRevision: revision },
 ];
 
-/** The jobset with these definitions in place of those that it has. */
-const contentWrites = (
-  { keys }: Keys,
-  old: Jobset,
-  definitions: readonly CheckDefinition[],
-): Write[] => {
-  const chunks = encodeDefinitions(definitions);
-  const jobset: Jobset = {
-    ...old,
-    jobs: definitions.map(({ id }) => id),
-    digest: digestOf(definitions),
-    chunks: chunks.length,
-  };
-  const writes: Write[] = [
-    { kind: 'put', key: keys.jobset(old.id), value: encodeJobset(jobset) },
-    ...chunks.map((value, i): Write => ({ kind: 'put', key: keys.chunk(old.id, i), value })),
-  ];
-  for (let i = chunks.length; i < old.chunks; i += 1) {
-    writes.push({ kind: 'delete', key: keys.chunk(old.id, i) });
-  }
-  return writes;
-};
+/** An order to run it elsewhere that is older than the claim was for the owner before. */
+const standingOrder = ({ moveTo }: Jobset, { token, revision }: Claim): WorkerId | null =>
+  revision > token ? moveTo : null;
+
+/** No order: whoever gives jobs away has been told by nobody whom to. */
+const left = (jobset: Jobset, { avoid, waiting }: Leaving): Jobset => ({
+  ...jobset,
+  avoid: avoid === undefined ? jobset.avoid : [...jobset.avoid, avoid],
+  waiting: waiting ?? null,
+  moveTo: null,
+});
 
 const vacancyWrites = (
-  { keys, random }: Omit<Place, 'store'>,
+  { keys, random }: Pick<Place, 'keys' | 'random'>,
   id: JobsetId,
-  { progress, states }: Handover,
+  { handover: { progress, states }, waiting }: Leaving,
 ): Write[] => {
   const vacant = encodeOwnership({ worker: null, nonce: random.uuid(), holdMs: 0 });
-  const checkpoint = encodeCheckpoint({ worker: null, progress, states });
+  const stopped: Checkpoint = { worker: null, progress, states };
+  const checkpoint = encodeCheckpoint(waiting ? { ...stopped, waited: true } : stopped);
   return [
     { kind: 'put', key: keys.checkpoint(id), value: checkpoint },
     { kind: 'put', key: keys.owner(id), value: vacant },

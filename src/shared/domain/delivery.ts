@@ -1,4 +1,4 @@
-/** What leaves watcher, before any destination has encoded it: results and self reports. */
+/** What leaves watcher, before any destination has encoded it: results, self reports, the pool's size. */
 
 import type { JsonValue } from './check.ts';
 import type { Result, Transition } from './result.ts';
@@ -12,7 +12,7 @@ export type DestinationId = string & { readonly [brand]: 'DestinationId' };
 export interface SelfSample {
   readonly name: string;
   readonly kind: 'gauge' | 'count';
-  readonly unit: 'count' | 'ms' | 'bytes' | 'ratio';
+  readonly unit: 'count' | 'ms' | 'bytes' | 'ratio' | 'percent';
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -35,7 +35,52 @@ export interface SelfEmission {
   readonly samples: readonly SelfSample[];
 }
 
-export type Emission = ResultEmission | SelfEmission;
+/** *Scaling limit hit*, or that it is over. */
+export interface ScalingEvent {
+  /** Of the episode: both of its events have it. */
+  readonly episode: string;
+  readonly change: 'raised' | 'cleared';
+  /** Ms since the epoch; of both events. */
+  readonly raisedAt: number;
+  readonly waitingJobs: number;
+  readonly oldestWaitingMs: number;
+  readonly workers: number;
+  readonly desiredWorkers: number;
+  readonly capacityUtilization: number;
+  /** Keys of the jobs that waited longest; not all where they are many. */
+  readonly jobs: readonly string[];
+}
+
+/** How well the pool fits its load, says its leader. */
+export interface ScalingEmission {
+  readonly kind: 'scaling';
+  /** Ms since the epoch. */
+  readonly at: number;
+  readonly pool: string;
+  /** Labelled with the pool: whichever process leads, they are the same series. */
+  readonly samples: readonly SelfSample[];
+  /** Null: the level alone. */
+  readonly event: ScalingEvent | null;
+}
+
+export type Emission = ResultEmission | SelfEmission | ScalingEmission;
+/** What check files post: they know nothing of the pool. */
+export type PostedEmission = ResultEmission | SelfEmission;
+
+/** A change is told before what only repeats the state, and is kept when room is scarce. */
+export const isChange = (emission: Emission): boolean => {
+  switch (emission.kind) {
+    case 'result':
+      return emission.transition !== null;
+    case 'scaling':
+      return emission.event !== null;
+    case 'self':
+      return false;
+  }
+};
+
+/** Somebody acts on it: it does not wait to be sent together with others. */
+export const isPrompt = ({ kind }: Emission): boolean => kind === 'scaling';
 
 /** The instant that a sink files it under: the same however often it is sent. */
 export const instantOf = (emission: Emission): number =>
@@ -45,10 +90,21 @@ export const instantOf = (emission: Emission): number =>
  * What identifies it in every sink, so that a repeat can be told from news: `check@tick`, both as
  * they stand in the JSON line. The tick is in ms since the epoch.
  */
-export const identityOf = (emission: Emission): string =>
-  emission.kind === 'result'
-    ? `${emission.result.check}@${emission.result.tick}`
-    : `self ${emission.host}@${emission.at}`;
+export const identityOf = (emission: Emission): string => {
+  switch (emission.kind) {
+    case 'result':
+      return `${emission.result.check}@${emission.result.tick}`;
+    case 'self':
+      return `self ${emission.host}@${emission.at}`;
+    case 'scaling':
+      return emission.event === null
+        ? `scaling ${emission.pool}@${emission.at}`
+        : eventIdOf(emission.event);
+  }
+};
+
+/** The same however often it is sent, and whoever sends it. */
+export const eventIdOf = ({ episode, change }: ScalingEvent): string => `${episode}:${change}`;
 
 /** Why something produced was not delivered: produced = delivered + pending + dropped(reason). */
 export const DROP_REASONS = {

@@ -9,6 +9,20 @@ export type JobSource = 'folder' | 'api';
 /** Jobs a jobset at most: small enough to move between workers, big enough to be few. */
 export const JOBSET_SIZE = 100;
 
+/** Why a jobset waits for a place instead of being free for whoever claims it first. */
+export type WaitReason = 'late' | 'full' | 'quarantined';
+
+/** A jobset in the waiting queue: nobody claims it before the leader has found a place for it. */
+export interface Waiting {
+  readonly reason: WaitReason;
+  /** Wall clock of whoever put it there, ms since the epoch. The queue is in this order. */
+  readonly since: number;
+  /** Who could not run it. */
+  readonly by: WorkerId;
+  /** What its jobs ask for together, in places: seconds in flight a second. */
+  readonly load: number;
+}
+
 /** The unit of claiming. The order of its jobs is the order of its definitions. */
 export interface Jobset {
   readonly id: JobsetId;
@@ -22,13 +36,26 @@ export interface Jobset {
   readonly zone: string | null;
   /** Workers that could not reach its endpoints, in the order in which they said so; empty for most. */
   readonly avoid: readonly WorkerId[];
+  /** Null: it is held, or free for whoever claims it first. */
+  readonly waiting: Waiting | null;
+  /** Who is to run it, says the leader: its owner hands it over, and others let this one claim it. */
+  readonly moveTo: WorkerId | null;
+}
+
+/** What a worker can take. */
+export interface Capacity {
+  /** Runs in flight. */
+  readonly places: number;
+  /** Null: as many as it can run on time. */
+  readonly jobs: number | null;
 }
 
 /** How a worker presents itself to the pool, under its lease. */
 export interface WorkerRecord {
   readonly id: WorkerId;
-  /** A draining worker is given nothing more. */
-  readonly state: 'up' | 'draining';
+  /** A full worker comes last, and takes nothing where the pool sheds; a draining one is given nothing. */
+  readonly state: 'up' | 'full' | 'draining';
+  readonly capacity: Capacity;
   readonly host: string;
   readonly version: string;
   /** Its view of the network; null when the pool has only one. */
@@ -37,6 +64,31 @@ export interface WorkerRecord {
   readonly listen: string | null;
   /** Wall clock, ms since the epoch; for people. */
   readonly started: number;
+}
+
+/** A host that holds its checks up, by itself or by the cap of runs to one host. */
+export interface SlowHost {
+  readonly host: string;
+  /** Seconds in flight a second that its checks ask for. */
+  readonly load: number;
+  /** Runs that wait behind it. */
+  readonly waiting: number;
+}
+
+/** What a worker's checks ask of it, and how it keeps up. */
+export interface WorkerLoad {
+  /** Seconds in flight a second, as far as more workers would help; compare with its places. */
+  readonly places: number;
+  /** Share of the time in which its event loop is busy, 0 to 1. */
+  readonly loop: number;
+  /** Checks that stay behind their schedule. */
+  readonly behind: number;
+  /** Of the runs of the last minute; null without any. */
+  readonly latenessP99Ms: number | null;
+  /** How long the first due check has been waiting for its scheduler: one that is stuck shows here. */
+  readonly overdueMs: number;
+  /** The worst three at most. */
+  readonly slowHosts: readonly SlowHost[];
 }
 
 /** What a worker says of itself with each heartbeat. */
@@ -48,6 +100,7 @@ export interface Beat {
   /** Jobsets. */
   readonly owned: number;
   readonly checks: number;
+  readonly load: WorkerLoad;
 }
 
 /** Who holds a jobset. `worker: null` is a jobset that was handed back. */
@@ -84,6 +137,22 @@ export interface StoredState {
   readonly bad: number;
 }
 
+/** A job during whose runs its workers have died; few jobsets ever have one. */
+export interface Suspicion {
+  readonly deaths: number;
+  /** Wall clock of who noticed the last one, ms since the epoch: an old suspicion is forgotten. */
+  readonly at: number;
+  /** It is run alone now: if this worker dies too, it was this job. */
+  readonly isTried: boolean;
+}
+
+/** Of a jobset. */
+export interface Suspects {
+  /** Who held it and has written this. */
+  readonly by: WorkerId;
+  readonly jobs: Readonly<Record<CheckId, Suspicion>>;
+}
+
 /**
  * What the next owner of a jobset must know. While it is owned, its ticks are in its worker's progress,
  * which is written with each heartbeat; once it is handed back, they stand here.
@@ -94,6 +163,8 @@ export interface Checkpoint {
   readonly progress: Progress | null;
   /** Of checks that are neither pending nor ok. */
   readonly states: Readonly<Record<CheckId, StoredState>>;
+  /** It has stood in the waiting queue: ticks that passed meanwhile were shed. */
+  readonly waited?: true;
 }
 
 /** Where the last owner of a jobset stopped. */
@@ -101,4 +172,30 @@ export interface Handover {
   /** Null when nobody has run it before, so that no tick can have been missed. */
   readonly progress: Progress | null;
   readonly states: Readonly<Record<CheckId, StoredState>>;
+  readonly waited?: true;
+}
+
+/** What the leader says of the pool's capacity: the verdict, and the episode that it belongs to. */
+export interface ScalingRecord {
+  /** Wall clock of the leader, ms since the epoch. */
+  readonly at: number;
+  readonly workers: number;
+  readonly desiredWorkers: number;
+  /** Load over the capacity of live workers, percent, 0 to 200. */
+  readonly capacityUtilization: number;
+  readonly waitingJobs: number;
+  /** Age of the oldest, ms; 0 without any. */
+  readonly oldestWaitingMs: number;
+  readonly latenessP99Ms: number | null;
+  /** Why more workers will not help; null: they would, or none are needed. */
+  readonly futile: {
+    readonly why: 'slow_target' | 'per_host_cap';
+    readonly hosts: readonly string[];
+  } | null;
+  /** *Scaling limit hit*; null while it is not raised. */
+  readonly episode: {
+    readonly id: string;
+    readonly raisedAt: number;
+    readonly jobs: number;
+  } | null;
 }

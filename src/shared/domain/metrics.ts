@@ -9,7 +9,7 @@ import { SKIP_REASONS, type SkipReason, type Status } from './result.ts';
 export type MetricKind = 'counter' | 'gauge' | 'histogram';
 
 /** Durations are milliseconds inside watcher; Prometheus shows them in seconds, its base unit. */
-export type Unit = 'count' | 'ms' | 'bytes' | 'ratio' | 'info';
+export type Unit = 'count' | 'ms' | 'bytes' | 'ratio' | 'percent' | 'info';
 
 export interface MetricDefinition {
   readonly kind: MetricKind;
@@ -21,6 +21,7 @@ export interface MetricDefinition {
 }
 
 const NONE = {} as const;
+const POOL = { pool: [] } as const;
 const STATUSES: readonly Status[] = ['ok', 'warning', 'critical', 'unknown'];
 const SKIPS = Object.keys(SKIP_REASONS) as readonly SkipReason[];
 const DROPS = Object.keys(DROP_REASONS) as readonly DropReason[];
@@ -74,6 +75,12 @@ export const METRICS = {
     unit: 'count',
     labels: NONE,
     help: 'Runs that started later than their budget, half the interval between 2 s and 30 s',
+  },
+  'watcher.checks.behind': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: NONE,
+    help: 'Checks that stay behind their schedule',
   },
   'watcher.check.lateness': {
     kind: 'histogram',
@@ -195,6 +202,24 @@ export const METRICS = {
     labels: NONE,
     help: 'Places for runs, the setting concurrency',
   },
+  'watcher.load.places': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: NONE,
+    help: 'Seconds in flight a second that the checks held here ask for',
+  },
+  'watcher.load.utilisation': {
+    kind: 'gauge',
+    unit: 'ratio',
+    labels: NONE,
+    help: 'Load of this worker over what it can take; 1 is all of it',
+  },
+  'watcher.load.full': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: NONE,
+    help: '1 while this worker leaves what comes new to others that have room',
+  },
   'watcher.network.suspected': {
     kind: 'gauge',
     unit: 'count',
@@ -212,6 +237,12 @@ export const METRICS = {
     unit: 'count',
     labels: { reason: [] },
     help: 'Repairs of the ledger by this admin while it led; more than a few mean that other hands write there',
+  },
+  'watcher.jobs.quarantined': {
+    kind: 'counter',
+    unit: 'count',
+    labels: NONE,
+    help: 'Checks that this worker has quarantined: three workers have died during runs of each',
   },
   'watcher.connections.met_closed': {
     kind: 'counter',
@@ -261,6 +292,78 @@ export const METRICS = {
     labels: NONE,
     help: 'Since the claims were last renewed',
   },
+  'watcher.admin.leading': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: NONE,
+    help: '1 at the admin that leads its pool, 0 at one that stands by',
+  },
+  'watcher.workers.lost': {
+    kind: 'counter',
+    unit: 'count',
+    labels: NONE,
+    help: 'Workers whose lease ended without their having said that they leave, as the leader saw it',
+  },
+  'watcher.scaling.capacity_utilization': {
+    kind: 'gauge',
+    unit: 'percent',
+    labels: POOL,
+    help: 'What is asked for over what the live workers can take, 0 to 200; keep it at 70',
+  },
+  'watcher.scaling.workers': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: POOL,
+    help: 'Live workers that are not about to leave',
+  },
+  'watcher.scaling.desired_workers': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: POOL,
+    help: 'Workers that the load asks for',
+  },
+  'watcher.scaling.waiting_jobs': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: POOL,
+    help: 'Jobs that wait for a worker with room',
+  },
+  'watcher.scaling.oldest_waiting': {
+    kind: 'gauge',
+    unit: 'ms',
+    labels: POOL,
+    help: 'How long the first of them has been waiting',
+  },
+  'watcher.scaling.quarantined_jobs': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: POOL,
+    help: 'Jobs that nobody runs, since workers have died of them',
+  },
+  'watcher.scaling.lateness_p99': {
+    kind: 'gauge',
+    unit: 'ms',
+    labels: POOL,
+    help: 'Lateness at the worker where it is worst, of the last minute',
+  },
+  'watcher.scaling.limit_hit': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: POOL,
+    help: '1 while jobs wait and no worker has room',
+  },
+  'watcher.scaling.futile': {
+    kind: 'gauge',
+    unit: 'count',
+    labels: POOL,
+    help: '1 while checks are late for a reason that more workers would not change',
+  },
+  'watcher.scaling.hooks': {
+    kind: 'counter',
+    unit: 'count',
+    labels: { outcome: ['ok', 'failed'] },
+    help: 'Runs of the command or the webhook that is told of missing workers',
+  },
   'watcher.uptime': {
     kind: 'gauge',
     unit: 'ms',
@@ -295,15 +398,33 @@ export const PUSHED_METRICS = {
   'watcher.checks.pending': [],
   'watcher.checks.unaccounted': [],
   'watcher.checks.late': [],
+  'watcher.checks.behind': [],
   'watcher.results': ['status'],
   'watcher.runs.waiting': [],
+  'watcher.load.utilisation': [],
   'watcher.sink.pending': ['sink'],
   'watcher.sink.dropped': ['sink'],
+  'watcher.sink.failing': ['sink'],
   'watcher.event_loop.utilisation': [],
   'watcher.config.file_errors': [],
+  'watcher.workers.lost': [],
   'watcher.heartbeat.age': [],
   'watcher.uptime': [],
 } as const satisfies { readonly [N in MetricName]?: readonly string[] };
+
+/** What the leader of a pool says of its size, with the pool as the only label. */
+export const SCALING_METRICS = [
+  'watcher.scaling.capacity_utilization',
+  'watcher.scaling.workers',
+  'watcher.scaling.desired_workers',
+  'watcher.scaling.waiting_jobs',
+  'watcher.scaling.oldest_waiting',
+  'watcher.scaling.quarantined_jobs',
+  'watcher.scaling.lateness_p99',
+  'watcher.scaling.limit_hit',
+  'watcher.scaling.futile',
+] as const satisfies readonly MetricName[];
+export type ScalingMetric = (typeof SCALING_METRICS)[number];
 
 /** The metrics of one kind, so that a handle cannot be bound to a metric of another. */
 export type NameOf<K extends MetricKind> = {
@@ -320,7 +441,14 @@ export type LabelsOf<N extends MetricName> = {
     : never;
 };
 
-const SUFFIX = { count: '', ms: '_seconds', bytes: '_bytes', ratio: '_ratio', info: '_info' };
+const SUFFIX = {
+  count: '',
+  ms: '_seconds',
+  bytes: '_bytes',
+  ratio: '_ratio',
+  percent: '_percent',
+  info: '_info',
+};
 
 /** `watcher.check.lateness` (ms) -> `watcher_check_lateness_seconds`. */
 export const prometheusName = (name: MetricName): string => {

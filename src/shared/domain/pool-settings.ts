@@ -22,6 +22,25 @@ export interface PoolTiming {
   readonly rankStepMs: number;
 }
 
+/**
+ * What becomes of checks that a pool cannot run on time: `rebalance` runs them all, late where it must
+ * be; `shed` runs as many as fit, and lets the others wait.
+ */
+export type ScalingMode = 'rebalance' | 'shed';
+
+/** How a pool that is too small says so. */
+export interface ScalingSettings {
+  readonly mode: ScalingMode;
+  /** What the pool is called in metrics and events. */
+  readonly pool: string;
+  /** How long jobs wait before it is said. */
+  readonly waitingGraceMs: number;
+  /** For a shell; null: none. */
+  readonly command: string | null;
+  /** With its references as they were written. */
+  readonly webhook: string | null;
+}
+
 /** What a worker does with its checks while it cannot prove that they are its own. */
 export type OnCoordinationLoss = 'run' | 'stop';
 
@@ -34,4 +53,5 @@ export interface PoolSettings {
   /** Path of the key file; null: secrets that stand in check files are refused. */
   readonly poolKey: string | null;
   readonly timing: PoolTiming;
+  readonly scaling: ScalingSettings;
 }

@@ -2,7 +2,15 @@
 
 import type { CheckId, JobsetId, WorkerId } from './check.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import type { JobSource, Jobset, WorkerRecord } from './jobset.ts';
+import type {
+  Capacity,
+  JobSource,
+  Jobset,
+  ScalingRecord,
+  Waiting,
+  WorkerLoad,
+  WorkerRecord,
+} from './jobset.ts';
 
 /** The record of the ledger in three parts: whose it is, that the owner lives, what is in it. */
 export interface JobsetRecord {
@@ -13,7 +21,9 @@ export interface JobsetRecord {
   readonly jobs: readonly CheckId[];
 }
 
-export interface JobsetView extends JobsetRecord, Pick<Jobset, 'id' | 'zone' | 'avoid'> {
+export interface JobsetView
+  extends JobsetRecord,
+    Pick<Jobset, 'id' | 'zone' | 'avoid' | 'waiting' | 'moveTo'> {
   /** Of the jobs, in their order; null where the store cannot be asked. */
   readonly keys: readonly (string | null)[];
   readonly source: JobSource | null;
@@ -52,6 +62,11 @@ export interface WorkerView {
   readonly listen: string | null;
   /** ms since the epoch, by its own clock. */
   readonly started: number | null;
+  readonly capacity: Capacity | null;
+  /** Says its last heartbeat. */
+  readonly load: WorkerLoad | null;
+  /** Load over capacity: 1 is all that it can take. */
+  readonly utilisation: number | null;
   /** Jobsets, and the checks in them, says its last heartbeat. */
   readonly owned: number | null;
   readonly checks: number | null;
@@ -69,6 +84,26 @@ export interface PoolMembers extends Freshness {
   readonly workers: readonly WorkerView[];
 }
 
+/** A job that nobody runs. */
+export interface WaitingJob extends Pick<Waiting, 'reason' | 'since' | 'by'> {
+  readonly id: CheckId;
+  /** Its key; null where the store cannot be asked. */
+  readonly check: string | null;
+  readonly jobset: JobsetId;
+  /** By this process's clock. */
+  readonly ageMs: number;
+}
+
+export interface ScalingView extends Freshness {
+  /** What the leader has last said; null before any has, and where it cannot be read. */
+  readonly level: ScalingRecord | null;
+  /** As the ledger is now, not as it was when the level was said. */
+  readonly waitingJobs: number;
+  readonly quarantinedJobs: number;
+  /** Those that have waited longest, quarantined ones last; not all where they are many. */
+  readonly jobs: readonly WaitingJob[];
+}
+
 /** What the routes read. */
 export interface LedgerSource {
   page(query: { readonly after: string | null; readonly limit: number }): Promise<LedgerPage>;
@@ -76,6 +111,7 @@ export interface LedgerSource {
   find(check: string): Promise<LedgerPage | null>;
   jobset(id: string): Promise<JobsetView | null>;
   members(): Promise<PoolMembers>;
+  scaling(): Promise<ScalingView>;
 }
 
 /** Where a job stands. */
@@ -104,9 +140,16 @@ export interface RemoveReport {
   readonly refused: string | null;
 }
 
-/** What changes the jobs of the API. Both throw WCH_STORE_UNAVAILABLE while the store is away. */
+/** `refused: null` says that any worker may run it now. */
+export interface ReleaseReport {
+  readonly check: string;
+  readonly refused: string | null;
+}
+
+/** What changes the jobs of the API, and which jobs are run. All throw WCH_STORE_UNAVAILABLE while the store is away. */
 export interface JobIntake {
   /** `file` is what a check file holds. Throws WCH_USAGE for a worker that there is not. */
   add(file: Uint8Array, worker: string | null): Promise<AddReport>;
   remove(check: string): Promise<RemoveReport>;
+  release(check: string): Promise<ReleaseReport>;
 }

@@ -92,6 +92,8 @@ export interface Transition {
 export const SKIP_REASONS = {
   overlap: 'the run before was still going on',
   catchup: 'a later tick was due already, and only the latest is caught up',
+  capacity: 'the check was waiting for a worker with room',
+  suspected: 'workers had died during runs of the check, so it was held back to be run alone',
   released: 'the check was handed back or taken away before its run ended',
   fenced: 'the claim was lost, and the check must not run twice',
 } as const;

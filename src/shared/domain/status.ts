@@ -72,6 +72,8 @@ export type SelfFindingCode =
   | 'detached'
   | 'store_away'
   | 'not_publishing'
+  | 'scaling_limit'
+  | 'quarantined'
   | 'behind'
   | 'event_loop'
   | 'network'
@@ -169,6 +171,10 @@ export interface PoolStanding {
   readonly leading: boolean | null;
   /** Why the ledger lacks something that the folder has; null while it has all. */
   readonly unpublished: string | null;
+  /** What waits as no worker has room, says the leader; null: nothing does, or another leads. */
+  readonly shortage: string | null;
+  /** Jobs that nobody runs, since workers have died of them; known to the leader. */
+  readonly quarantined: number;
   /** Why the store does not answer; null while it does. */
   readonly storeAway: string | null;
 }

@@ -7,6 +7,7 @@ import {
   decodeJobset,
   decodeOwnership,
   encodePlaces,
+  encodeSuspects,
 } from '../../../src/shared/coordination/records.ts';
 import type { CheckDefinition, JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import { aSpec } from '../../support/builders.ts';
@@ -48,6 +49,7 @@ const aPool = () => {
         return clock.until(jobs.add(definitions, worker), 60_000);
       },
       remove: (key: string) => clock.until(jobs.remove(namedCheck(key)), 60_000),
+      release: (key: string) => clock.until(jobs.release(namedCheck(key)), 60_000),
       /** Without letting time pass. */
       adding: (key: string) => jobs.add([namedCheck(key)], null),
       removing: (key: string) => jobs.remove(namedCheck(key)),
@@ -432,5 +434,51 @@ describe('removing a job', () => {
     const both = Promise.all([first.removing('a/x'), second.removing('a/x')]);
     expect(await clock.until(both, 60_000)).toEqual([null, null]);
     expect(await allChecks()).toEqual(['a/y']);
+  });
+});
+
+describe('releasing a job', () => {
+  const waiting = (reason: 'quarantined' | 'late') =>
+    ({ reason, since: 1, by: W1, load: 0 }) as const;
+
+  it('lets any worker claim what was quarantined, and holds nothing against it', async () => {
+    const { join, ledger, store, keys, standing } = aPool();
+    const process = join();
+    await ledger.jobset('j', ['a/x'], { waiting: waiting('quarantined') });
+    const { id } = namedCheck('a/x');
+    const jobs = { [id]: { deaths: 3, at: 1, isTried: false } };
+    const put = { kind: 'put', key: keys.suspects('j' as JobsetId) } as const;
+    await store.commit([], [{ ...put, value: encodeSuspects({ by: W1, jobs }) }]);
+    expect(await process.release('a/x')).toBeNull();
+    expect(await standing()).toMatchObject([{ id: 'j', checks: ['a/x'], waiting: null }]);
+    expect((await store.snapshot(keys.allSuspects)).entries).toEqual([]);
+  });
+
+  it('lets any worker claim what waits for one with room', async () => {
+    const { join, ledger, standing } = aPool();
+    const process = join();
+    await ledger.jobset('j', ['a/x', 'a/y'], { waiting: waiting('late') });
+    expect(await process.release('a/y')).toBeNull();
+    expect(await standing()).toMatchObject([{ checks: ['a/x', 'a/y'], waiting: null }]);
+  });
+
+  it('says that a job waits for nothing, or is not there', async () => {
+    const { join, ledger } = aPool();
+    const process = join();
+    await ledger.jobset('j', ['a/x']);
+    expect(await process.release('a/x')).toBe('a/x waits for nothing and is not quarantined');
+    expect(await process.release('a/z')).toBe('no check is named a/z');
+  });
+
+  it('looks again when the jobset is changed meanwhile', async () => {
+    const { join, ledger, standing } = aPool();
+    const process = join();
+    await ledger.jobset('j', ['a/x'], { waiting: waiting('quarantined') });
+    process.network.nextFault = () => {
+      process.network.nextFault = null;
+      return 'repeated';
+    };
+    expect(await process.release('a/x')).toBeNull();
+    expect(await standing()).toMatchObject([{ waiting: null }]);
   });
 });

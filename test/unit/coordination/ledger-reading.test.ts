@@ -3,8 +3,11 @@ import { checkIdOf } from '../../../src/shared/config/check-id.ts';
 import { MemoryStore } from '../../../src/shared/coordination/kv-memory.ts';
 import { LedgerReading } from '../../../src/shared/coordination/ledger-reading.ts';
 import { LedgerView } from '../../../src/shared/coordination/ledger-view.ts';
-import type { CheckId, JobsetId } from '../../../src/shared/domain/check.ts';
+import { encodeScaling } from '../../../src/shared/coordination/records.ts';
+import type { CheckId, JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
+import type { ScalingRecord, WaitReason } from '../../../src/shared/domain/jobset.ts';
 import type { JobsetView } from '../../../src/shared/domain/pool-views.ts';
+import { NO_LOAD } from '../../support/builders.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
@@ -62,6 +65,8 @@ describe('a page of the ledger', () => {
           source: 'folder',
           zone: 'eu',
           avoid: ['w9'],
+          waiting: null,
+          moveTo: null,
           revision: jobs.revision,
           token: own.revision,
           unreadable: null,
@@ -215,13 +220,95 @@ describe('the table of who runs what', () => {
   });
 });
 
+describe('the size of the pool', () => {
+  const LEVEL: ScalingRecord = {
+    at: NOON - 1_000,
+    workers: 2,
+    desiredWorkers: 3,
+    capacityUtilization: 104.5,
+    waitingJobs: 3,
+    oldestWaitingMs: 20_000,
+    latenessP99Ms: 17,
+    futile: null,
+    episode: { id: 'e1', raisedAt: NOON - 9_000, jobs: 3 },
+  };
+  const aQueue = async ({ clock, ledger }: ReturnType<typeof aPool>) => {
+    const by = 'w1' as WorkerId;
+    const waits = (reason: WaitReason, agoMs: number) => ({
+      waiting: { reason, since: NOON - agoMs, by, load: 1 },
+    });
+    await ledger.jobset('js-0', ['run/x']);
+    await ledger.jobset('js-1', ['crash/x'], waits('quarantined', 90_000));
+    await ledger.jobset('js-2', ['late/x'], waits('late', 5_000));
+    await ledger.jobset('js-3', ['full/x', 'full/y'], waits('full', 20_000));
+    await ledger.put(ledger.keys.scaling, encodeScaling(LEVEL));
+    await clock.advance(0);
+  };
+
+  it('is what the leader said last, with what waits now, the longest first, quarantine last', async () => {
+    const pool = aPool();
+    const { reading } = pool.join();
+    await aQueue(pool);
+    expect(await reading.scaling()).toEqual({
+      stale: false,
+      staleForMs: 0,
+      level: LEVEL,
+      waitingJobs: 3,
+      quarantinedJobs: 1,
+      jobs: [
+        ['full/x', 'js-3', 'full', 20_000],
+        ['full/y', 'js-3', 'full', 20_000],
+        ['late/x', 'js-2', 'late', 5_000],
+        ['crash/x', 'js-1', 'quarantined', 90_000],
+      ].map(([check, jobset, reason, agoMs]) => ({
+        check,
+        id: checkIdOf(String(check)),
+        jobset,
+        reason,
+        since: NOON - Number(agoMs),
+        by: 'w1',
+        ageMs: agoMs,
+      })),
+    });
+  });
+
+  it('is told from the copy, as stale, while the store is away', async () => {
+    const pool = aPool();
+    const { reading, network } = pool.join((id) => (id === checkIdOf('late/x') ? 'late/x' : null));
+    await aQueue(pool);
+    network.cut = true;
+    const { stale, level, waitingJobs, jobs } = await reading.scaling();
+    expect({ stale, level, waitingJobs }).toEqual({ stale: true, level: LEVEL, waitingJobs: 3 });
+    expect(jobs.map(({ check }) => check)).toEqual([null, null, 'late/x', null]);
+  });
+
+  it('is not known before a leader has told it, nor when a newer one has', async () => {
+    const { clock, ledger, join } = aPool();
+    const { reading } = join();
+    await clock.advance(0);
+    expect(await reading.scaling()).toMatchObject({ level: null, waitingJobs: 0, jobs: [] });
+    await ledger.put(ledger.keys.scaling, Buffer.from('{"v":9}'));
+    await clock.advance(0);
+    expect(await reading.scaling()).toMatchObject({ level: null });
+  });
+
+  it('forgets what has found a place', async () => {
+    const pool = aPool();
+    const { reading } = pool.join();
+    await aQueue(pool);
+    await pool.ledger.jobset('js-3', ['full/x', 'full/y'], { moveTo: 'w2' as WorkerId });
+    await pool.clock.advance(0);
+    expect((await reading.scaling()).waitingJobs).toBe(1);
+  });
+});
+
 describe('the members of the pool', () => {
   it('are its workers, with what each last said of itself, and the leading admin', async () => {
     const { clock, ledger, join } = aPool();
     const { reading } = join();
     await ledger.worker('w2', { state: 'draining', zone: 'eu', listen: '10.0.0.2:9464' });
     await ledger.worker('w1', { started: NOON - 60_000 });
-    await ledger.beat('w1', NOON - 1);
+    await ledger.beat('w1', NOON - 1, 1, { places: 64 });
     await ledger.leads('admin-1');
     await clock.advance(0);
     const { leader, workers, stale } = await reading.members();
@@ -230,11 +317,14 @@ describe('the members of the pool', () => {
       {
         id: 'w1',
         state: 'up',
+        capacity: { places: 256, jobs: null },
         zone: null,
         host: 'host of w1',
         version: '1.2.3',
         listen: null,
         started: NOON - 60_000,
+        load: { ...NO_LOAD, places: 64 },
+        utilisation: 0.25,
         owned: 2,
         checks: 3,
         heartbeat: NOON - 1,
@@ -247,6 +337,8 @@ describe('the members of the pool', () => {
         zone: 'eu',
         listen: '10.0.0.2:9464',
         heartbeat: null,
+        load: null,
+        utilisation: null,
         owned: null,
       }),
     ]);
@@ -291,7 +383,13 @@ describe('the members of the pool', () => {
     const { leader, workers } = await reading.members();
     expect(leader).toBeNull();
     expect(workers).toMatchObject([
-      { id: 'w1', state: 'up', heartbeat: null, unreadable: null },
+      {
+        id: 'w1',
+        state: 'up',
+        capacity: { places: 256, jobs: null },
+        heartbeat: null,
+        unreadable: null,
+      },
       { id: 'w2', state: null, unreadable: expect.stringContaining('version 3') },
     ]);
   });

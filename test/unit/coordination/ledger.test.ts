@@ -20,7 +20,7 @@ import type {
   WorkerId,
 } from '../../../src/shared/domain/check.ts';
 import type { Checkpoint, WorkerRecord } from '../../../src/shared/domain/jobset.ts';
-import { aCheck } from '../../support/builders.ts';
+import { aCheck, NO_LOAD } from '../../support/builders.ts';
 import { type Fault, FaultyStore } from '../../support/faulty-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
@@ -34,6 +34,7 @@ const keys = new Keys();
 const aWorker = (id: string): WorkerRecord => ({
   id: id as WorkerId,
   state: 'up',
+  capacity: { places: 256, jobs: null },
   host: 'host',
   zone: null,
   version: '0.0.0',
@@ -71,7 +72,7 @@ describe('the ledger', () => {
     claims: readonly Claim[],
     more: Partial<BeatContent> = {},
   ) => {
-    const beat = { seq: 1, at: 0, owned: claims.length, checks: 0 };
+    const beat = { seq: 1, at: 0, owned: claims.length, checks: 0, load: NO_LOAD };
     const progress = { through: clock.now(), open: [], left: {} };
     return sendBeat(ledger, by, { beat, progress, checkpoints: new Map(), claims, ...more });
   };
@@ -191,7 +192,7 @@ describe('the ledger', () => {
       const seen = await sightOf(JOBSET);
       await ledger.claim(JOBSET, seen, await join(ledger, 'w1'));
       const outcome = await ledger.claim(JOBSET, seen, await join(ledger, 'w2'));
-      expect(outcome).toEqual({ claimed: null, sight: await sightOf(JOBSET) });
+      expect(outcome).toMatchObject({ claimed: null, sight: await sightOf(JOBSET) });
     });
 
     it('fails when the jobset has changed since it was seen', async () => {
@@ -199,7 +200,7 @@ describe('the ledger', () => {
       const seen = await sightOf(JOBSET);
       await publish(JOBSET, [aCheck('c.example.com')]);
       const outcome = await ledger.claim(JOBSET, seen, await join(ledger, 'w1'));
-      expect(outcome).toEqual({ claimed: null, sight: await sightOf(JOBSET) });
+      expect(outcome).toMatchObject({ claimed: null, sight: await sightOf(JOBSET) });
     });
 
     it('fails when the jobset has been withdrawn, and leaves nothing behind', async () => {
@@ -301,12 +302,25 @@ describe('the ledger', () => {
       expect((await beatOf(ledger, { ...by, lease }, [held])).registered).toBe(false);
     });
 
-    it('still holds while a drain is announced at the same moment', async () => {
+    it('still holds, and is told, while another state is announced at the same moment', async () => {
       const ledger = ledgerOn(store);
       const by = await join(ledger, 'w1');
       const { claim: held } = await claim(ledger, by);
-      await ledger.announceDraining(by);
-      expect(await beatOf(ledger, by, [held])).toMatchObject({ registered: true, lost: [] });
+      const presented = await ledger.present(by, 'full');
+      const outcome = await beatOf(ledger, by, [held]);
+      expect(outcome).toMatchObject({ registered: true, lost: [] });
+      expect(outcome.revision).toBe(presented?.revision);
+      expect(await keysLeft()).toContain(keys.beat(by.worker.id));
+    });
+
+    it('names what was lost also where its own record is new', async () => {
+      const ledger = ledgerOn(store);
+      const by = await join(ledger, 'w1');
+      const { claim: held } = await claim(ledger, by);
+      await ledger.present(by, 'full');
+      await store.commit([], [{ kind: 'delete', key: keys.owner(JOBSET) }]);
+      expect(await beatOf(ledger, by, [held])).toMatchObject({ registered: true, lost: [held] });
+      expect(await keysLeft()).toContain(keys.beat(by.worker.id));
     });
   });
 
@@ -471,6 +485,7 @@ describe('the ledger', () => {
         registered: true,
         lost: [],
         stored: [],
+        revision: by.revision,
         full: true,
       });
     });
@@ -531,6 +546,7 @@ describe('the ledger', () => {
         claim: { ...held, revision },
         definitions: changed,
         handover: null,
+        traces: null,
       });
     });
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../../src/shared/coordination/kv.ts';
 import * as records from '../../../src/shared/coordination/records.ts';
 import type { CheckId, JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
-import type { Progress } from '../../../src/shared/domain/jobset.ts';
+import type { Progress, Suspicion } from '../../../src/shared/domain/jobset.ts';
 import { CHECK_STATUSES } from '../../../src/shared/domain/status.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 20 });
@@ -24,6 +24,21 @@ const state = fc.record({
   since: time,
   bad: count,
 });
+const waiting = fc.record({
+  reason: fc.constantFrom('late' as const, 'full' as const, 'quarantined' as const),
+  since: time,
+  by: ids<WorkerId>(),
+  load: count,
+});
+const load = fc.record({
+  places: count,
+  loop: fc.float({ min: 0, max: 1, noNaN: true }),
+  behind: count,
+  latenessP99Ms: orNull(time),
+  overdueMs: count,
+  slowHosts: fc.array(fc.record({ host: text, load: count, waiting: count }), { maxLength: 3 }),
+});
+const suspicion = fc.record({ deaths: count, at: time, isTried: fc.boolean() });
 const jobset = fc.record({
   id: fc.constant('js' as JobsetId),
   source: fc.constantFrom('folder' as const, 'api' as const),
@@ -32,10 +47,13 @@ const jobset = fc.record({
   chunks: fc.nat({ max: 128 }),
   zone: orNull(text),
   avoid: fc.array(ids<WorkerId>()),
+  waiting: orNull(waiting),
+  moveTo: orNull(ids<WorkerId>()),
 });
 const worker = fc.record({
   id: fc.constant('w' as WorkerId),
-  state: fc.constantFrom('up' as const, 'draining' as const),
+  state: fc.constantFrom('up' as const, 'full' as const, 'draining' as const),
+  capacity: fc.record({ places: count, jobs: orNull(count) }),
   host: text,
   version: text,
   zone: orNull(text),
@@ -62,7 +80,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     records.decodeWorker('w' as WorkerId, entry),
   ),
   beat: kind(
-    fc.record({ seq: count, at: time, owned: count, checks: count }),
+    fc.record({ seq: count, at: time, owned: count, checks: count, load }),
     records.encodeBeat,
     records.decodeBeat,
   ),
@@ -87,6 +105,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     fc.record({ worker: orNull(ids<WorkerId>()), nonce: text, holdMs: count }),
     records.encodeOwnership,
     records.decodeOwnership,
+  ),
+  suspects: kind(
+    fc.record({ by: ids<WorkerId>(), jobs: mapOf<CheckId, Suspicion>(suspicion) }),
+    records.encodeSuspects,
+    records.decodeSuspects,
   ),
   leader: kind(fc.record({ id: text }), records.encodeLeader, records.decodeLeader),
   places: kind(fc.record({ nonce: text }), records.encodePlaces, records.decodePlaces),
@@ -136,6 +159,33 @@ describe.each(Object.entries(KINDS))('a record (%s)', (_, { content, write, read
         const damaged = { ...stored, [fields[n % fields.length] as string]: true };
         const reading = () => read(entryOf(Buffer.from(JSON.stringify(damaged))));
         expect(reading).toThrow(expect.objectContaining({ code: 'WCH_RECORD' }));
+      }),
+    ));
+});
+
+/** Ids that look like what is around a list of jobs. */
+const job = fc.oneof(
+  text,
+  fc.array(fc.constantFrom('],"digest":', '"jobs":[', ']', '[', '"', '\\', ','), { maxLength: 4 }),
+);
+const jobs = fc.array(job.map((id) => [id].flat().join('') as CheckId));
+
+describe('who should run a jobset', () => {
+  it('is read from its record whatever its list of jobs is', () =>
+    fc.assert(
+      fc.property(jobset, jobs, (of, jobs) => {
+        const entry = entryOf(records.encodeJobset({ ...of, jobs }));
+        const { zone, avoid, waiting, moveTo } = records.decodeJobset(of.id, entry);
+        expect(records.decodePlacement(entry)).toEqual({ zone, avoid, waiting, moveTo });
+      }),
+    ));
+
+  it('costs no look at the list, which each worker would take of every jobset', () =>
+    fc.assert(
+      fc.property(jobset, (of) => {
+        const record = records.encodeJobset({ ...of, jobs: ['a' as CheckId] }).toString();
+        const entry = entryOf(Buffer.from(record.replace('"jobs":["a"]', '"jobs":[not a list]')));
+        expect(records.decodePlacement(entry).zone).toEqual(of.zone);
       }),
     ));
 });

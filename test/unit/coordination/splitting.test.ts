@@ -50,6 +50,7 @@ const handover: Handover = {
 const worker: WorkerRecord = {
   id: ME,
   state: 'up',
+  capacity: { places: 256, jobs: null },
   host: 'host',
   version: '0.0.0',
   zone: 'eu',
@@ -96,6 +97,8 @@ describe('moving jobs of a held jobset', () => {
       chunks: chunks.length,
       zone: 'eu',
       avoid: [],
+      waiting: null,
+      moveTo: null,
       ...overrides,
     };
     await store.commit(
@@ -127,7 +130,7 @@ describe('moving jobs of a held jobset', () => {
     return read;
   };
   const split = async (...jobs: readonly CheckDefinition[]): Promise<Move> => {
-    const moved = { jobs: new Set(jobs.map(({ id }) => id)), by: ME, handover };
+    const moved = { jobs: new Set(jobs.map(({ id }) => id)), handover, avoid: ME };
     return splitOff(ledger, await content(), moved);
   };
 
@@ -138,6 +141,55 @@ describe('moving jobs of a held jobset', () => {
     await publish([a, b, c]);
     by = await ledger.register(worker, await store.lease(6_000));
     claim = await take();
+  });
+
+  describe('into the waiting queue', () => {
+    const waiting = { reason: 'late', since: 7, by: ME, load: 1.5 } as const;
+    const checkpointOf = async (id: JobsetId) => {
+      const { entries } = await store.snapshot(keys.checkpoint(id));
+      return entries[0] && decodeCheckpoint(entries[0]);
+    };
+
+    it('goes a job with where it stopped, and may go anywhere from there', async () => {
+      const move = splitOff(ledger, await content(), { jobs: new Set([a.id]), handover, waiting });
+      expect(await commitMove(ledger, move)).toBe(true);
+      expect(await jobset(move.to)).toMatchObject({ jobs: [a.id], avoid: [], waiting });
+      expect(await checkpointOf(move.to)).toMatchObject({ worker: null, waited: true });
+      expect(await jobset(JOBSET)).toMatchObject({ jobs: [b.id, c.id], waiting: null });
+    });
+
+    it('goes a whole jobset', async () => {
+      const move = handOn(ledger, await content(), { handover, waiting });
+      expect(await commitMove(ledger, move)).toBe(true);
+      expect(await jobset(JOBSET)).toMatchObject({ jobs: [a.id, b.id, c.id], waiting });
+      expect(await checkpointOf(JOBSET)).toMatchObject({ worker: null, waited: true });
+    });
+  });
+
+  describe('of a jobset that is ordered elsewhere', () => {
+    const order = async () => {
+      const { entries } = await store.snapshot(keys.jobset(JOBSET));
+      const moveTo = 'w9' as WorkerId;
+      const value = encodeJobset({ ...(await jobset(JOBSET)), moveTo });
+      await store.commit([], [{ kind: 'put', key: (entries[0] as Entry).key, value }]);
+    };
+
+    it('leaves the order for the rest, if it is newer than the claim', async () => {
+      await order();
+      claim = { ...claim, revision: (await ledger.reload(claim))?.claim.revision ?? 0 };
+      const move = await split(a);
+      expect(await commitMove(ledger, move)).toBe(true);
+      expect((await jobset(JOBSET)).moveTo).toBe('w9');
+      expect((await jobset(move.to)).moveTo).toBe(null);
+    });
+
+    it('forgets one that was for the owner before, and would be newer now', async () => {
+      await ledger.release(claim, null);
+      await order();
+      claim = await take();
+      expect(await commitMove(ledger, await split(a))).toBe(true);
+      expect((await jobset(JOBSET)).moveTo).toBe(null);
+    });
   });
 
   it('leaves the rest with its owner, whose claim stays good', async () => {
@@ -151,6 +203,8 @@ describe('moving jobs of a held jobset', () => {
       chunks: 1,
       zone: 'eu',
       avoid: [],
+      waiting: null,
+      moveTo: null,
     });
     const content = await ledger.reload(claim);
     expect(content?.definitions).toEqual([b, c]);
@@ -168,6 +222,8 @@ describe('moving jobs of a held jobset', () => {
       chunks: 1,
       zone: 'eu',
       avoid: [ME],
+      waiting: null,
+      moveTo: null,
     });
     expect(await definitionsOf(id)).toEqual([a, c]);
     const own = await entry(keys.owner(id));
@@ -221,7 +277,7 @@ describe('moving jobs of a held jobset', () => {
   });
 
   it('hands a jobset on as a whole: same content, nobody owns it', async () => {
-    const move = handOn(ledger, await content(), { by: ME, handover });
+    const move = handOn(ledger, await content(), { handover, avoid: ME });
     expect(await commitMove(ledger, move)).toBe(true);
     expect(await ids()).toEqual([JOBSET]);
     expect(await jobset(JOBSET)).toMatchObject({ jobs: [a.id, b.id, c.id], avoid: [ME] });
@@ -241,7 +297,9 @@ describe('moving jobs of a held jobset', () => {
 
     it.each(['split', 'handOn'] as const)('when the publisher was quicker (%s)', async (kind) => {
       const move =
-        kind === 'split' ? await split(a) : handOn(ledger, await content(), { by: ME, handover });
+        kind === 'split'
+          ? await split(a)
+          : handOn(ledger, await content(), { handover, avoid: ME });
       await publish([a, b]);
       const entries = await before();
       expect(await commitMove(ledger, move)).toBe(false);
@@ -250,11 +308,14 @@ describe('moving jobs of a held jobset', () => {
 
     it.each(['split', 'handOn'] as const)('when the claim is lost (%s)', async (kind) => {
       const move =
-        kind === 'split' ? await split(a) : handOn(ledger, await content(), { by: ME, handover });
+        kind === 'split'
+          ? await split(a)
+          : handOn(ledger, await content(), { handover, avoid: ME });
       await ledger.release(claim, null);
       await take();
       const entries = await before();
-      expect(await commitMove(ledger, move)).toBe(false);
+      // As a whole it is gone then, whoever has it.
+      expect(await commitMove(ledger, move)).toBe(kind === 'handOn');
       expect(await before()).toEqual(entries);
     });
 
@@ -282,7 +343,9 @@ describe('moving jobs of a held jobset', () => {
       'knows that it is done when the client has sent it twice (%s)',
       async (kind) => {
         const move =
-          kind === 'split' ? await split(a) : handOn(ledger, await content(), { by: ME, handover });
+          kind === 'split'
+            ? await split(a)
+            : handOn(ledger, await content(), { handover, avoid: ME });
         network.nextFault = () => 'repeated';
         expect(await commitMove(ledgerOn(network), move)).toBe(true);
       },
@@ -295,7 +358,9 @@ describe('moving jobs of a held jobset', () => {
       ['handOn', 'request', false],
     ] as const)('reads back what became of it (%s, %s lost)', async (kind, fault, written) => {
       const move =
-        kind === 'split' ? await split(a) : handOn(ledger, await content(), { by: ME, handover });
+        kind === 'split'
+          ? await split(a)
+          : handOn(ledger, await content(), { handover, avoid: ME });
       network.nextFault = () => fault;
       await expect(commitMove(ledgerOn(network), move)).rejects.toMatchObject({
         code: 'WCH_STORE_UNAVAILABLE',
@@ -305,7 +370,7 @@ describe('moving jobs of a held jobset', () => {
     });
 
     it('still knows it when another worker has taken what was handed on', async () => {
-      const move = handOn(ledger, await content(), { by: ME, handover });
+      const move = handOn(ledger, await content(), { handover, avoid: ME });
       network.nextFault = () => 'answer';
       await expect(commitMove(ledgerOn(network), move)).rejects.toThrow();
       network.nextFault = null;
@@ -317,8 +382,8 @@ describe('moving jobs of a held jobset', () => {
 
   const moveOf = (held: Content, jobs: ReadonlySet<CheckId>): Move =>
     jobs.size === held.definitions.length
-      ? handOn(ledger, held, { by: ME, handover })
-      : splitOff(ledger, held, { jobs, by: ME, handover });
+      ? handOn(ledger, held, { handover, avoid: ME })
+      : splitOff(ledger, held, { jobs, handover, avoid: ME });
 
   const expectWhole = async (expected: readonly CheckId[]): Promise<void> => {
     expect((await allJobs()).sort()).toEqual([...expected].sort());
