@@ -14,7 +14,14 @@ export const mix32 = (text: string, seed = 0): number => {
   for (let i = 0; i < text.length; i++) {
     h = Math.imul(((h << 5) | (h >>> 27)) ^ text.charCodeAt(i), GOLDEN);
   }
-  h ^= text.length;
+  return finished(h ^ text.length);
+};
+
+/** Of two hashes that are known: the same rounds, without looking at the texts again. */
+export const blend32 = (a: number, b: number): number => finished(a ^ b);
+
+const finished = (hash: number): number => {
+  let h = hash;
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
   return (h ^ (h >>> 16)) >>> 0;

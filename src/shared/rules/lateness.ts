@@ -4,7 +4,8 @@ import type { Quantiles } from '../domain/status.ts';
 
 const MIN_BUDGET_MS = 2000;
 const MAX_BUDGET_MS = 30_000;
-const LATE_RUNS = 3;
+/** As many in a row, and a check stays behind. */
+export const LATE_RUNS = 3;
 
 /** `latenessMs` is actual start - tick, `intervalMs` the usual distance between two ticks. */
 export const isLate = (latenessMs: number, intervalMs: number): boolean =>
@@ -39,8 +40,7 @@ export class LogHistograms {
   }
 
   add(slot: number, ms: number): void {
-    const bucket = ms <= 1 ? 0 : Math.min(Math.ceil(2 * Math.log2(ms)), BUCKETS - 1);
-    const index = slot * BUCKETS + bucket;
+    const index = slot * BUCKETS + bucketOf(ms);
     if (this.#counts[index] === FULL) this.#halve(slot);
     this.#counts[index] = (this.#counts[index] as number) + 1;
   }
@@ -71,8 +71,59 @@ export class LogHistograms {
   }
 }
 
+/** Of all checks together: each stretch of ten seconds has a histogram of its own, and six count. */
+const STRETCH_MS = 10_000;
+const STRETCHES = 6;
+
+/** How late the runs of the last minute have started. */
+export class RecentLateness {
+  readonly #counts = new Uint32Array(STRETCHES * BUCKETS);
+  /** Counted from the epoch. */
+  #stretch = 0;
+
+  /** `at` is the wall clock, ms. */
+  add(ms: number, at: number): void {
+    this.#moveTo(at);
+    const index = (this.#stretch % STRETCHES) * BUCKETS + bucketOf(ms);
+    this.#counts[index] = (this.#counts[index] as number) + 1;
+  }
+
+  /** An upper bound; null without a run. */
+  p99(at: number): number | null {
+    this.#moveTo(at);
+    const sums = new Uint32Array(BUCKETS);
+    let total = 0;
+    // Asked for with each heartbeat: one plain pass costs a quarter of what callbacks do.
+    for (let index = 0; index < this.#counts.length; index++) {
+      const count = this.#counts[index] as number;
+      if (count === 0) continue;
+      const bucket = index % BUCKETS;
+      sums[bucket] = (sums[bucket] as number) + count;
+      total += count;
+    }
+    return total === 0 ? null : bound(sums, total * 0.99);
+  }
+
+  /** A clock that is set, or a minute without anything, ends all that was counted. */
+  #moveTo(at: number): void {
+    const stretch = Math.floor(at / STRETCH_MS);
+    const passed = stretch - this.#stretch;
+    if (passed === 0) return;
+    if (passed < 0 || passed >= STRETCHES) this.#counts.fill(0);
+    else
+      for (let n = this.#stretch + 1; n <= stretch; n++) {
+        const from = (n % STRETCHES) * BUCKETS;
+        this.#counts.fill(0, from, from + BUCKETS);
+      }
+    this.#stretch = stretch;
+  }
+}
+
+const bucketOf = (ms: number): number =>
+  ms <= 1 ? 0 : Math.min(Math.ceil(2 * Math.log2(ms)), BUCKETS - 1);
+
 /** Upper end, in whole ms, of the bucket in which the count reaches `rank`. */
-const bound = (counts: Uint8Array, rank: number): number => {
+const bound = (counts: Uint8Array | Uint32Array, rank: number): number => {
   let seen = 0;
   let bucket = 0;
   for (; bucket < BUCKETS - 1; bucket++) {

@@ -4,29 +4,29 @@
  */
 
 import type { JsonValue, PostEndpoint, PostService, PostSettings } from '../domain/check.ts';
-import { type Emission, instantOf, type PostBody } from '../domain/delivery.ts';
+import { instantOf, type PostBody, type PostedEmission } from '../domain/delivery.ts';
 import { compileText, cut, harmless, MAX_POST_TEXT } from './post-text.ts';
 import { compileTag } from './tag-values.ts';
 import { compileFill, compileTemplate, type Fields, textOf } from './template.ts';
 
 /** Null: this run is not posted (`post_on: success`). */
-export type PostRenderer = (emission: Emission) => PostBody | null;
+export type PostRenderer = (emission: PostedEmission) => PostBody | null;
 
 type On = PostSettings['on'];
 type Filled = (fields: Fields, check: string) => JsonValue | undefined;
 
 const NO_FIELDS: Fields = () => undefined;
 
-const fieldsOf = (emission: Emission): Fields => {
+const fieldsOf = (emission: PostedEmission): Fields => {
   if (emission.kind === 'self') return NO_FIELDS;
   const { values } = emission.result;
   return (name) => (Object.hasOwn(values, name) ? values[name] : undefined);
 };
 
-const ownerOf = (emission: Emission): string =>
+const ownerOf = (emission: PostedEmission): string =>
   emission.kind === 'self' ? emission.host : emission.result.id;
 
-const isWell = (emission: Emission): boolean =>
+const isWell = (emission: PostedEmission): boolean =>
   (emission.kind === 'self' ? emission.status : emission.result.status) === 'ok';
 
 /** An event of Datadog, or whatever JSON an endpoint takes. `text` says what is wrong, if anything. */
@@ -66,11 +66,11 @@ const compileTags = (tags: readonly JsonValue[]): Filled => {
     compiled.map((tag) => tag(fields, check)).filter((tag) => tag !== undefined);
 };
 
-const alertTypeOf = (emission: Emission): 'error' | 'warning' =>
+const alertTypeOf = (emission: PostedEmission): 'error' | 'warning' =>
   emission.kind === 'result' && emission.result.status === 'critical' ? 'error' : 'warning';
 
 /** The status comes first: `unknown` must not be read as an outage of the target. */
-const troubleText = (emission: Emission): string => {
+const troubleText = (emission: PostedEmission): string => {
   if (emission.kind === 'self') return cut(harmless(emission.findings.join('\n')), MAX_POST_TEXT);
   const { status, reason } = emission.result;
   return cut(reason === null ? status : `${status}: ${harmless(reason)}`, MAX_POST_TEXT);
@@ -112,7 +112,7 @@ const compileName = (text: string, max: number): ((fields: Fields) => string) =>
   return (fields) => cut(textOf(fill(fields) ?? ''), max) || 'unknown';
 };
 
-const troubleOf = (emission: Emission): JsonValue =>
+const troubleOf = (emission: PostedEmission): JsonValue =>
   emission.kind === 'self'
     ? { status: emission.status, findings: emission.findings }
     : { status: emission.result.status, reason: emission.result.reason };

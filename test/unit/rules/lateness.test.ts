@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isBehind, isLate, LogHistograms } from '../../../src/shared/rules/lateness.ts';
+import {
+  isBehind,
+  isLate,
+  LogHistograms,
+  RecentLateness,
+} from '../../../src/shared/rules/lateness.ts';
 
 describe('late', () => {
   it.each([
@@ -93,5 +98,39 @@ describe('histograms', () => {
     expect(histograms.quantiles(4999)?.p50).toBe(4);
     histograms.grow(1);
     expect(histograms.quantiles(4999)?.p50).toBe(4);
+  });
+});
+
+describe('the lateness of the last minute', () => {
+  const START = Date.UTC(2026, 0, 1);
+  const at = (seconds: number): number => START + 1_000 * seconds;
+
+  it('is null without a run', () => {
+    expect(new RecentLateness().p99(START)).toBe(null);
+  });
+
+  it('is that of the worst hundredth of all runs', () => {
+    const recent = new RecentLateness();
+    for (let run = 0; run < 980; run += 1) recent.add(5, at(run % 30));
+    for (let run = 0; run < 20; run += 1) recent.add(20_000, at(29));
+    expect(recent.p99(at(30))).toBeGreaterThanOrEqual(20_000);
+    for (let run = 0; run < 2_000; run += 1) recent.add(5, at(30));
+    expect(recent.p99(at(31))).toBeLessThan(10);
+  });
+
+  it('forgets a run after fifty to sixty seconds', () => {
+    const recent = new RecentLateness();
+    recent.add(20_000, at(9));
+    for (let second = 10; second < 59; second += 1) recent.add(5, at(second));
+    expect(recent.p99(at(59))).toBeGreaterThanOrEqual(20_000);
+    expect(recent.p99(at(60))).toBeLessThan(10);
+  });
+
+  it('is forgotten as a whole after a minute without a run, and when the clock is set back', () => {
+    const recent = new RecentLateness();
+    recent.add(20_000, at(100));
+    expect(recent.p99(at(400))).toBe(null);
+    recent.add(20_000, at(400));
+    expect(recent.p99(at(100))).toBe(null);
   });
 });

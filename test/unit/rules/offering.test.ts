@@ -16,6 +16,7 @@ import {
 const aWorker = (n: number, overrides: Partial<WorkerRecord> = {}): WorkerRecord => ({
   id: `w${n}` as WorkerId,
   state: 'up',
+  capacity: { places: 256, jobs: null },
   host: 'host',
   version: '0.0.0',
   zone: null,

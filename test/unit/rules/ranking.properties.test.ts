@@ -3,18 +3,22 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
-import { type Candidate, rankOf, type Vacancy } from '../../../src/shared/rules/ranking.ts';
+import {
+  type Candidate,
+  fieldOf,
+  rankOf,
+  type Vacancy,
+} from '../../../src/shared/rules/ranking.ts';
 
 const zone = fc.constantFrom(null, 'east', 'west');
+const state = fc.constantFrom('up', 'full');
 const pool = fc
-  .uniqueArray(fc.record({ name: fc.nat({ max: 30 }), zone, held: fc.nat({ max: 9 }) }), {
+  .uniqueArray(fc.record({ name: fc.nat({ max: 30 }), zone, held: fc.nat({ max: 9 }), state }), {
     minLength: 1,
     maxLength: 9,
     selector: ({ name }) => name,
   })
-  .map((workers) =>
-    workers.map(({ name, zone, held }) => ({ id: `w${name}` as WorkerId, zone, held })),
-  );
+  .map((workers) => workers.map(({ name, ...rest }) => ({ id: `w${name}` as WorkerId, ...rest })));
 const vacancy = fc
   .record({ name: fc.nat({ max: 99 }), zone, avoid: fc.uniqueArray(fc.nat({ max: 30 })) })
   .map(
@@ -32,7 +36,7 @@ const ranks = (workers: Pool, vacancy: Vacancy) => {
   const heldBy = (id: WorkerId) => held.get(id) ?? 0;
   return workers.map((me) => ({
     ...me,
-    rank: rankOf(me, vacancy, { candidates: workers, heldBy }),
+    rank: rankOf(vacancy, fieldOf(me, { candidates: workers, heldBy })),
   }));
 };
 
