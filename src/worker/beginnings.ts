@@ -3,7 +3,7 @@
  * start, or with its next tick.
  */
 
-import { GAP_MS } from '../shared/coordination/ledger.ts';
+import { GAP_MS } from '../shared/coordination/stops.ts';
 import type { CheckId } from '../shared/domain/check.ts';
 import type { Handover } from '../shared/domain/jobset.ts';
 import { fraction } from '../shared/rules/hash.ts';
@@ -26,6 +26,8 @@ export interface Beginning {
   /** What their last owner has done; null when they had none. */
   readonly done: { readonly through: number; readonly open: ReadonlyMap<CheckId, number> } | null;
   readonly states: Handover['states'];
+  /** Why ticks have passed that are not caught up. */
+  readonly missed: 'catchup' | 'capacity';
 }
 
 export interface FirstRun {
@@ -47,19 +49,20 @@ export class Beginnings {
 
   /** Reserves the next stretch of time for runs at start; only new checks take part of it. */
   of(handover: Handover | null, now: number, checks: number): Beginning {
-    const { progress = null, states = {} } = handover ?? {};
+    const { progress = null, states = {}, waited = false } = handover ?? {};
+    const missed = waited ? 'capacity' : 'catchup';
     if (progress !== null) {
       // A clock that is far ahead of this one's says nothing; one that is a little ahead says what is done.
       const isCredible = progress.through <= now + SKEW_MS;
       const through = isCredible ? progress.through : now - GAP_MS;
       const open = new Map(progress.open.filter(([, tick]) => tick <= now + SKEW_MS));
-      return { now, opening: null, done: { through, open }, states };
+      return { now, opening: null, done: { through, open }, states, missed };
     }
-    if (!this.#runAtStart) return { now, opening: null, done: null, states };
+    if (!this.#runAtStart) return { now, opening: null, done: null, states, missed };
     const from = Math.max(now, this.#openingUntil);
     const spreadMs = checks * OPENING_STEP_MS;
     this.#openingUntil = from + spreadMs;
-    return { now, opening: { from, spreadMs }, done: null, states };
+    return { now, opening: { from, spreadMs }, done: null, states, missed };
   }
 
   firstRun(slot: number, id: CheckId, { now, opening, done }: Beginning): FirstRun {

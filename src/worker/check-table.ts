@@ -44,6 +44,17 @@ export class CheckTable {
   latenessMs = new Float32Array(64);
   runs = new Uint32Array(64);
   skipped = new Uint32Array(64);
+  /** Mean of its runs, those that timed out left out; 0 without any. */
+  busyMs = new Float32Array(64);
+  /** Places: what it asks for, and what time-outs cost besides; as counted by the load meter. */
+  demand = new Float32Array(64);
+  lost = new Float32Array(64);
+  /** Of the load meter's hosts; 0: no run of it has ended here. */
+  host = new Int32Array(64);
+  /** Late runs in a row. */
+  lateRuns = new Uint8Array(64);
+  /** 1 while it stays behind its schedule. */
+  behind = new Uint8Array(64);
   readonly lateness = new LogHistograms();
   #status = new Uint8Array(64);
   #since = new Float64Array(64);
@@ -145,6 +156,12 @@ export class CheckTable {
     this.latenessMs = grow(Float32Array, this.latenessMs);
     this.runs = grow(Uint32Array, this.runs);
     this.skipped = grow(Uint32Array, this.skipped);
+    this.busyMs = grow(Float32Array, this.busyMs);
+    this.demand = grow(Float32Array, this.demand);
+    this.lost = grow(Float32Array, this.lost);
+    this.host = grow(Int32Array, this.host);
+    this.lateRuns = grow(Uint8Array, this.lateRuns);
+    this.behind = grow(Uint8Array, this.behind);
     this.#status = grow(Uint8Array, this.#status);
     this.#since = grow(Float64Array, this.#since);
     this.#bad = grow(Uint16Array, this.#bad);

@@ -10,25 +10,27 @@
  * STOPPED   the lease is revoked; whatever was not handed back in time is free through that.
  */
 
-import { backoffMs, isAway, isLeaseLost } from '../shared/coordination/backoff.ts';
 import type { BeatOutcome } from '../shared/coordination/beating.ts';
-import { follow } from '../shared/coordination/feed.ts';
 import { type LeaseTiming, pause } from '../shared/coordination/heartbeat.ts';
-import type { Revision } from '../shared/coordination/kv.ts';
 import type { Claim, ClaimedJobset, Ledger, Sight } from '../shared/coordination/ledger.ts';
 import type { JobsetId } from '../shared/domain/check.ts';
-import type { WorkerRecord } from '../shared/domain/jobset.ts';
+import type { WorkerLoad, WorkerRecord } from '../shared/domain/jobset.ts';
+import type { ScalingMode } from '../shared/domain/pool-settings.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import { TimeSlice } from '../shared/runtime/time-slice.ts';
 import { Attention } from './attention.ts';
+import type { Caution } from './caution.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { type ClaimerState, mayClaim, moveFor } from './claiming.ts';
+import { type ClaimerState, mayClaim, moveFor, type View } from './claiming.ts';
+import { followLedger } from './following.ts';
 import { Holdings } from './holdings.ts';
 import { Members } from './members.ts';
 import { type BeatContents, Membership } from './membership.ts';
+import { Releases } from './releases.ts';
 import { Sightings } from './sightings.ts';
+import { Taking } from './taking.ts';
 import { Turns } from './turns.ts';
 import type { Authority, Claim as RunClaim, Workload } from './workload.ts';
 
@@ -40,14 +42,21 @@ export interface ClaimerOptions {
   readonly workload: Workload;
   readonly worker: WorkerRecord;
   readonly timing: LeaseTiming;
+  readonly mode: ScalingMode;
+  readonly caution: Pick<Caution, 'take' | 'forget'>;
   /** How long what is handed on waits for its runs in flight, a whole drain together. */
   readonly graceMs: number;
   /** How long a drain may take; then the lease is revoked and the rest is an ordinary failover. */
   readonly drainMs: number;
   /** How many checks are run, for the heartbeat. */
   readonly checks: () => number;
-  /** A jobset has been claimed, and its checks run. */
-  readonly onHeld: (id: JobsetId) => void;
+  readonly load: () => WorkerLoad;
+  /** It takes nothing more while others have room. */
+  readonly isFull: () => boolean;
+  /** Its checks are due and nothing starts them. */
+  readonly isStuck: () => boolean;
+  /** A jobset has been claimed, or its content is new, and its checks run. */
+  readonly onHeld: (id: JobsetId, isNew: boolean) => void;
   /** Nothing can be proven from this moment on. */
   readonly onDetached: () => void;
 }
@@ -56,8 +65,6 @@ export interface ClaimerOptions {
 const CLAIMS_AT_ONCE = 4;
 /** A leader that finds the store empty publishes within a lease and an election. */
 const ORPHANED_MS = 15_000;
-/** Jobsets handed back at a time, or a twentieth of all: the others go on running meanwhile. */
-const RELEASES_AT_ONCE = 10;
 
 export class Claimer implements Authority {
   readonly #options: ClaimerOptions;
@@ -70,12 +77,12 @@ export class Claimer implements Authority {
   readonly #slice: TimeSlice;
   readonly #stopping = new AbortController();
   readonly #holdings = new Holdings();
+  readonly #taking: Taking;
+  readonly #releases: Releases;
   /** Asked for something while nothing could be taken on: in doubt, for example. Seen again with a beat. */
   readonly #postponed = new Set<JobsetId>();
-  /** At which revision a jobset could not be read: not again until it changes. */
-  readonly #unreadable = new Map<JobsetId, Revision>();
-  /** Claims and reloads in a row that the store did not answer. */
-  #failures = 0;
+  /** As of the last beat. */
+  #wasFull = false;
   /** Until when what the store does not know any more is run on. */
   #orphanedUntil = Number.NEGATIVE_INFINITY;
   #state: ClaimerState = 'claiming';
@@ -84,7 +91,7 @@ export class Claimer implements Authority {
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
-    const { clock, random, ledger, worker, workload, timing } = options;
+    const { clock, ledger, worker, workload } = options;
     const notice = (id: JobsetId) => this.#attention.notice(id);
     this.#slice = new TimeSlice(clock);
     this.#sightings = new Sightings(ledger.keys, {
@@ -93,15 +100,29 @@ export class Claimer implements Authority {
     });
     this.#members = new Members(ledger.keys, () => this.#sightings.recall());
     this.#turns = new Turns({
-      clock,
-      random,
+      ...options,
       me: worker,
-      timing,
       members: this.#members,
       sightings: this.#sightings,
       onTurn: notice,
     });
     this.#checkpoints = new Checkpoints(worker.id, workload);
+    const taking = {
+      ...options,
+      sightings: this.#sightings,
+      registration: () => this.#membership.registration,
+      isOpen: () => this.#state === 'claiming',
+      isCurrent: (claim: Claim) => this.#isCurrent(claim),
+      onTaken: (content: ClaimedJobset) => this.#hold(content),
+      onAgain: notice,
+    };
+    this.#taking = new Taking(taking, this.#stopping.signal);
+    this.#releases = new Releases({
+      ...options,
+      holdings: this.#holdings,
+      forget: (id) => this.#forget(id),
+      onOver: notice,
+    });
     this.#membership = new Membership({
       ...options,
       content: () => this.#beatContents(),
@@ -139,7 +160,18 @@ export class Claimer implements Authority {
 
   /** As it is held now, provably and not on its way out; else null. */
   claimOf(jobset: JobsetId): Claim | null {
-    return mayClaim(this.#state, this.attached) ? this.#holdings.claimOf(jobset) : null;
+    if (!mayClaim(this.#state, this.attached) || this.#releases.isLeaving(jobset)) return null;
+    return this.#holdings.claimOf(jobset);
+  }
+
+  /** What it holds, the latest last. */
+  get jobsets(): readonly JobsetId[] {
+    return this.#holdings.ids;
+  }
+
+  /** Null: any zone. */
+  zoneOf(id: JobsetId): string | null {
+    return this.#sightings.placementOf(id).zone;
   }
 
   /** What a checkpoint says of this jobset is not true any more. */
@@ -149,32 +181,10 @@ export class Claimer implements Authority {
   }
 
   start(): void {
-    const { clock, random, ledger, log } = this.#options;
     const { signal } = this.#stopping;
-    const sightings = this.#sightings;
-    const owners = {
-      prefix: ledger.keys.owners,
-      onSnapshot: sightings.ownersAre.bind(sightings),
-      onChanges: sightings.ownersChanged.bind(sightings),
-      onGap: () => sightings.ownersMissed(),
-    };
-    const jobsets = {
-      prefix: ledger.keys.jobsets,
-      onSnapshot: sightings.jobsetsAre.bind(sightings),
-      onChanges: sightings.jobsetsChanged.bind(sightings),
-      onGap: () => sightings.jobsetsMissed(),
-    };
-    const members = {
-      prefix: ledger.keys.workers,
-      onSnapshot: this.#members.membersAre.bind(this.#members),
-      onChanges: this.#members.membersChanged.bind(this.#members),
-    };
-    const onInterrupted = (err: unknown) => log.debug('the ledger is not followed', { err });
-    const known = () => sightings.newest;
-    const feeds = [owners, jobsets, members].map((feed) =>
-      follow({ store: ledger.store, clock, random, known, onInterrupted, ...feed }, signal),
-    );
-    this.#running = Promise.all([this.#membership.run(signal), ...feeds]);
+    const picture = { sightings: this.#sightings, members: this.#members };
+    const following = followLedger({ ...this.#options, ...picture }, signal);
+    this.#running = Promise.all([this.#membership.run(signal), following]);
   }
 
   /** Hands everything back, within `drainMs`, and leaves the pool. */
@@ -191,60 +201,40 @@ export class Claimer implements Authority {
     if (this.#slice.isSpent) await this.#slice.rest();
     const sight = this.#sightings.of(id);
     const holding = this.#holdings.get(id);
-    const move = moveFor(this.#options.worker.id, sight, holding);
+    const move = moveFor(this.#options.worker.id, this.#viewOf(id, sight), holding);
     if (move !== 'claim') this.#turns.over(id);
-    if (sight.revision === 0) this.#unreadable.delete(id);
+    if (sight.revision === 0) this.#taking.forget(id);
     if (move === 'lose') return this.#loseUnlessOrphaned(id, sight);
-    if (move === 'none' || this.#unreadable.get(id) === sight.revision) return;
+    if (move === 'none' || this.#releases.isLeaving(id)) return;
+    if (move === 'handOver') return this.#handOver(id);
+    if (this.#taking.isUnreadable(id, sight)) return;
     if (move === 'claim') this.#holdings.runOn(id);
-    if (!this.#mayClaim) {
+    if (!this.#isOpen) {
       this.#postponed.add(id);
       return;
     }
     const isMine = holding !== undefined || sight.owner !== null;
-    if (move === 'claim' && !this.#turns.hasCome(id, isMine)) return;
-    try {
-      if (move === 'claim') await this.#claim(id, sight);
-      else if (holding) await this.#reload({ jobset: id, ...holding });
-      this.#failures = 0;
-    } catch (error) {
-      await this.#failed(id, sight, error);
-    }
+    if (move === 'reload' && holding) await this.#taking.reload({ jobset: id, ...holding }, sight);
+    else if (this.#turns.hasCome(id, isMine)) await this.#taking.claim(id, sight);
   }
 
-  get #mayClaim(): boolean {
+  get #isOpen(): boolean {
     return this.#sightings.isComplete && mayClaim(this.#state, this.#membership.attached);
   }
 
-  async #claim(id: JobsetId, sight: Sight): Promise<void> {
-    const { ledger } = this.#options;
-    const by = this.#membership.registration;
-    if (by === null) return;
-    const outcome = await ledger.claim(id, sight, by);
-    if (outcome.claimed === null) this.#sightings.refused(id, sight, outcome.sight);
-    else if (this.#state === 'claiming') this.#hold(outcome.claimed);
-    else await ledger.release(outcome.claimed.claim, outcome.claimed.handover);
+  /** What cannot be proven is not given away. */
+  #handOver(id: JobsetId): void {
+    if (this.#isOpen) this.#releases.handOver(id);
   }
 
-  /** Nothing comes back when the claim is lost or the jobset gone: the watch or the beat says which. */
-  async #reload(claim: Claim): Promise<void> {
-    const content = await this.#options.ledger.reload(claim);
-    if (content === null || this.#state !== 'claiming' || !this.#isCurrent(claim)) return;
-    this.#hold(content);
-  }
-
-  async #failed(id: JobsetId, sight: Sight, error: unknown): Promise<void> {
-    const { clock, random, log } = this.#options;
-    // The next beat finds the same, and everything is looked at again under the next lease.
-    if (isLeaseLost(error)) return;
-    if (isAway(error)) {
-      this.#failures += 1;
-      await pause(clock, backoffMs(this.#failures, random), this.#stopping.signal);
-      this.#attention.notice(id);
-      return;
-    }
-    this.#unreadable.set(id, sight.revision);
-    log.error('a jobset cannot be read', { jobset: id, err: error });
+  #viewOf(id: JobsetId, sight: Sight): View {
+    const { waiting, moveTo } = this.#sightings.placementOf(id);
+    const isAnothers = moveTo !== null && moveTo !== this.#options.worker.id;
+    return {
+      sight,
+      waits: waiting !== null,
+      isAnothers: isAnothers && this.#members.isLive(moveTo),
+    };
   }
 
   #hold({ claim, definitions, handover }: ClaimedJobset): void {
@@ -253,13 +243,14 @@ export class Claimer implements Authority {
     this.#turns.over(jobset);
     this.#holdings.keep(jobset, { token, revision, proven: true });
     workload.hold({ claim: { jobset, token: String(token) }, definitions, handover });
-    if (handover === null) return;
-    const owner = this.#options.worker.id;
-    this.#sightings.learn(jobset, { revision, ownRevision: token, owner, at: token });
-    // The ledger still names the owner before.
-    this.#checkpoints.changed(jobset);
-    log.info('holds', { jobset, token, checks: definitions.length });
-    this.#options.onHeld(jobset);
+    if (handover !== null) {
+      const owner = this.#options.worker.id;
+      this.#sightings.learn(jobset, { revision, ownRevision: token, owner, at: token });
+      // The ledger still names the owner before.
+      this.#checkpoints.changed(jobset);
+      log.info('holds', { jobset, token, checks: definitions.length });
+    }
+    this.#options.onHeld(jobset, handover !== null);
   }
 
   /** Revisions have begun again: every claim is void, and jobsets are missing that will be published anew. */
@@ -282,17 +273,24 @@ export class Claimer implements Authority {
     const ids = [...this.#postponed];
     this.#postponed.clear();
     for (const id of ids) this.#attention.notice(id);
+    const isFull = this.#options.isFull();
+    const hasRoom = this.#wasFull && !isFull;
+    this.#wasFull = isFull;
+    if (hasRoom) this.#sightings.recallVacant();
   }
 
   #lose(id: JobsetId): void {
     this.#options.log.info('gave up', { jobset: id });
     this.#forget(id);
-    void this.#options.workload.drop(id, this.#options.graceMs);
+    const dropped = this.#options.workload.drop(id, this.#options.graceMs);
+    // Others may count on this one to take it again, as it says that it has room.
+    void dropped.then(() => this.#attention.notice(id));
   }
 
   #forget(id: JobsetId): void {
     this.#holdings.forget(id);
     this.#checkpoints.forget(id);
+    this.#options.caution.forget(id);
   }
 
   #isCurrent(claim: Claim): boolean {
@@ -300,10 +298,11 @@ export class Claimer implements Authority {
   }
 
   #beatContents(): BeatContents {
-    const { workload, checks } = this.#options;
+    const { workload, checks, load } = this.#options;
     const { claims } = this.#holdings;
     const { checkpoints, stored } = this.#checkpoints.take();
-    return { claims, checkpoints, stored, progress: workload.progress(), checks: checks() };
+    const progress = workload.progress();
+    return { claims, checkpoints, stored, progress, checks: checks(), load: load() };
   }
 
   async #drain(): Promise<void> {
@@ -324,24 +323,6 @@ export class Claimer implements Authority {
 
   async #handAllBack(): Promise<void> {
     await this.#membership.announceDraining();
-    const { clock, graceMs } = this.#options;
-    const { ids } = this.#holdings;
-    const until = clock.monotonicMs() + graceMs;
-    const lane = async () => {
-      for (let id = ids.pop(); id !== undefined; id = ids.pop()) await this.#handBack(id, until);
-    };
-    const lanes = Math.max(RELEASES_AT_ONCE, Math.ceil(ids.length / 20));
-    await Promise.all(Array.from({ length: lanes }, lane));
-  }
-
-  async #handBack(jobset: JobsetId, until: number): Promise<void> {
-    const { clock, ledger, workload, log } = this.#options;
-    const handover = await workload.drop(jobset, Math.max(0, until - clock.monotonicMs()));
-    const claim = this.#holdings.claimOf(jobset);
-    this.#forget(jobset);
-    if (claim === null) return;
-    await ledger
-      .release(claim, handover)
-      .catch((err) => log.warn('not handed back', { jobset, err }));
+    await this.#releases.all();
   }
 }

@@ -15,19 +15,33 @@ export interface Holding {
   readonly proven: boolean;
 }
 
-export type Move = 'claim' | 'reload' | 'lose' | 'none';
+/** A jobset as this worker sees it. */
+export interface View {
+  readonly sight: Sight;
+  /** It is in the waiting queue. */
+  readonly waits: boolean;
+  /** The leader has ordered it to another worker, who is there. */
+  readonly isAnothers: boolean;
+}
 
-export const moveFor = (me: WorkerId, sight: Sight, holding: Holding | undefined): Move => {
+export type Move = 'claim' | 'reload' | 'handOver' | 'lose' | 'none';
+
+export const moveFor = (me: WorkerId, view: View, holding: Holding | undefined): Move => {
+  const { sight, waits } = view;
   if (sight.revision === 0) return holding ? 'lose' : 'none';
-  if (holding?.proven) return moveForProven(sight, holding);
+  if (holding?.proven) return moveForProven(view, holding);
   const isFree = sight.owner === null || sight.owner === me;
-  if (isFree) return 'claim';
+  // What has been put into the queue is run by nobody, also where the lease ended just then.
+  if (isFree) return waits && holding && sight.revision > holding.revision ? 'lose' : 'claim';
   return holding ? 'lose' : 'none';
 };
 
-const moveForProven = (sight: Sight, holding: Holding): Move => {
-  if (sight.ownRevision === holding.token)
+const moveForProven = ({ sight, isAnothers }: View, holding: Holding): Move => {
+  if (sight.ownRevision === holding.token) {
+    // An order that is older than the claim was for the owner before.
+    if (isAnothers && sight.revision > holding.token) return 'handOver';
     return sight.revision > holding.revision ? 'reload' : 'none';
+  }
   // The lease has ended or somebody has deleted the key: it runs on unless another is quicker.
   return sight.ownRevision === 0 ? 'claim' : 'lose';
 };

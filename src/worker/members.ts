@@ -23,10 +23,20 @@ export class Members {
     return this.#isComplete;
   }
 
-  /** Those that take jobsets. */
+  /** Those that take jobsets, be it last; another list after each change. */
   get live(): readonly WorkerRecord[] {
-    this.#live ??= [...this.#records.values()].filter(({ state }) => state === 'up');
+    this.#live ??= [...this.#records.values()].filter(isLive);
     return this.#live;
+  }
+
+  /** Also one on its way out. */
+  has(id: WorkerId): boolean {
+    return this.#records.has(id);
+  }
+
+  isLive(id: WorkerId): boolean {
+    const record = this.#records.get(id);
+    return record !== undefined && isLive(record);
   }
 
   membersAre(entries: readonly Entry[]): void {
@@ -55,3 +65,5 @@ export class Members {
     }
   }
 }
+
+const isLive = ({ state }: WorkerRecord): boolean => state !== 'draining';

@@ -9,14 +9,18 @@ import { type BeatContent, type BeatOutcome, sendBeat } from '../shared/coordina
 import { joinEpoch } from '../shared/coordination/epoch-record.ts';
 import { Fence } from '../shared/coordination/fence.ts';
 import { keepAlive, type LeaseTiming, pause } from '../shared/coordination/heartbeat.ts';
+import type { Revision } from '../shared/coordination/kv.ts';
 import type { Ledger, Registration } from '../shared/coordination/ledger.ts';
 import { isNewerRecord } from '../shared/coordination/records.ts';
 import type { JobsetId } from '../shared/domain/check.ts';
 import { WatcherError } from '../shared/domain/errors.ts';
-import type { WorkerRecord } from '../shared/domain/jobset.ts';
+import type { WorkerLoad, WorkerRecord } from '../shared/domain/jobset.ts';
 import type { Clock, Timer } from '../shared/runtime/clock.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Random } from '../shared/runtime/random.ts';
+import { Doubt } from './doubt.ts';
+
+const FIT_LOOK_MS = 250;
 
 export interface MembershipOptions {
   readonly clock: Clock;
@@ -27,6 +31,10 @@ export interface MembershipOptions {
   readonly timing: LeaseTiming;
   /** What each beat has to prove and to tell. */
   readonly content: () => BeatContents;
+  /** Looked at after each beat: the others are told when it changes. */
+  readonly isFull: () => boolean;
+  /** It does not get its checks to run: it would only take what others then have to wait for. */
+  readonly isStuck: () => boolean;
   /** A beat has been answered: claims may be void. */
   readonly onBeat: (outcome: BeatOutcome) => void;
   /** The lease is gone, and every claim with it. */
@@ -40,6 +48,7 @@ export interface MembershipOptions {
 export interface BeatContents extends Omit<BeatContent, 'beat'> {
   /** How many are run. */
   readonly checks: number;
+  readonly load: WorkerLoad;
   /** To be called with those whose checkpoints have been stored. */
   readonly stored: (ids: readonly JobsetId[]) => void;
 }
@@ -47,22 +56,22 @@ export interface BeatContents extends Omit<BeatContent, 'beat'> {
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #fence: Fence;
+  readonly #doubt: Doubt;
   #registration: Registration | null = null;
   #seq = 0;
   #beatenAt: number;
   /** As last told by onAttached and onDetached. */
   #isAttached = false;
-  /** An attempt to renew has failed since the last one that did not. */
-  #hasFailed = true;
-  #isFull = false;
+  #isStoreFull = false;
+  #isDraining = false;
+  /** What is told about this worker is told in turn: each time writes its record anew. */
+  #presenting: Promise<void> = Promise.resolve();
   #fenceTimer: Timer | null = null;
-  #doubt: Promise<void> | null = null;
-  #resolveDoubt: () => void = () => {};
-  #doubtTimer: Timer | null = null;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#fence = new Fence(options.clock, options.timing.marginMs);
+    this.#doubt = new Doubt(options.clock, options.timing.callMs);
     this.#beatenAt = options.clock.monotonicMs();
   }
 
@@ -70,20 +79,9 @@ export class Membership {
     return this.#fence.attached;
   }
 
-  /**
-   * The fence has closed although no attempt to renew has failed: the process was suspended. It resolves
-   * when the first attempt after that is over.
-   */
+  /** See doubt.ts. */
   get doubt(): Promise<void> | null {
-    if (this.#hasFailed || this.#fence.attached) return null;
-    if (this.#doubt === null) {
-      const { clock, timing } = this.#options;
-      this.#doubt = new Promise((resolve) => {
-        this.#resolveDoubt = resolve;
-      });
-      this.#doubtTimer = clock.after(timing.callMs, () => this.#settle(true));
-    }
-    return this.#doubt;
+    return this.#fence.attached ? null : this.#doubt.now;
   }
 
   /** Since the last beat that was answered; since the start before the first one. */
@@ -102,6 +100,8 @@ export class Membership {
     let failures = 0;
     while (!signal.aborted) {
       try {
+        await this.#untilFit(signal);
+        if (signal.aborted) return;
         await this.#join();
         const joinedAt = clock.monotonicMs();
         await this.#stay(signal);
@@ -109,7 +109,7 @@ export class Membership {
         if (this.#beatenAt < joinedAt) throw new WatcherError('WCH_LEASE_LOST', 'lost at once');
         failures = 0;
       } catch (err) {
-        this.#settle(true);
+        this.#doubt.settle(true);
         failures += 1;
         if (isAway(err) || isLeaseLost(err) || isNewerRecord(err))
           log.warn('not registered', { err });
@@ -119,17 +119,10 @@ export class Membership {
     }
   }
 
-  /** Others then offer it nothing more. Failing to say so costs them a few futile offers. */
-  async announceDraining(): Promise<void> {
-    const { ledger, log } = this.#options;
-    const by = this.#registration;
-    if (by === null) return;
-    try {
-      const announced = await ledger.announceDraining(by);
-      if (announced !== null && this.#registration === by) this.#registration = announced;
-    } catch (err) {
-      log.warn('draining was not announced', { err });
-    }
+  /** Others then offer it nothing more. */
+  announceDraining(): Promise<void> {
+    this.#isDraining = true;
+    return this.#present();
   }
 
   /** Call it when `run` has been told to stop. */
@@ -147,14 +140,56 @@ export class Membership {
     this.#registration = null;
     this.#fenceTimer?.cancel();
     this.#fence.close();
-    this.#settle(true);
+    this.#doubt.settle(true);
   }
 
   async #join(): Promise<void> {
     const { ledger, worker, timing } = this.#options;
     await joinEpoch(ledger);
     const lease = await ledger.store.lease(timing.ttlMs);
-    this.#registration = await ledger.register(worker, lease);
+    this.#registration = await ledger.register({ ...worker, state: this.#state }, lease);
+  }
+
+  /**
+   * Whose registration was taken away because its scheduler stands still would claim all of it again, and
+   * stand still again. If it does not recover, the watchdog ends the process. The first look may be just
+   * after a pause, before the scheduler could do anything.
+   */
+  async #untilFit(signal: AbortSignal): Promise<void> {
+    const { clock, log, isStuck } = this.#options;
+    for (let looks = 0; isStuck() && !signal.aborted; looks += 1) {
+      if (looks === 1) log.error('not registered: no check of this process starts any more');
+      await pause(clock, FIT_LOOK_MS, signal);
+    }
+  }
+
+  get #state(): WorkerRecord['state'] {
+    if (this.#isDraining) return 'draining';
+    return this.#options.isFull() ? 'full' : 'up';
+  }
+
+  /** Tells the others when its state is not what they know. */
+  #present(): Promise<void> {
+    this.#presenting = this.#presenting.then(() => this.#presentNow());
+    return this.#presenting;
+  }
+
+  /**
+   * Failing to say so costs the others a few futile offers. The races: a beat that is under way finds the
+   * record written anew, and goes on with its new revision; the answer is lost, and the next beat finds
+   * that revision; the lease ends meanwhile, and the state is the next registration's.
+   */
+  async #presentNow(): Promise<void> {
+    const { ledger, log } = this.#options;
+    const by = this.#registration;
+    const state = this.#state;
+    if (by === null || by.worker.state === state) return;
+    try {
+      const presented = await ledger.present(by, state);
+      if (presented !== null && this.#registration === by) this.#registration = presented;
+    } catch (err) {
+      log.warn('its state was not announced', { state, err });
+    }
   }
 
   /** Resolves when the lease is lost or the signal aborts; rejects with a defect. */
@@ -170,7 +205,7 @@ export class Membership {
         onBeat: () => this.#afterBeat(),
         onFailure: (err) => {
           log.warn('heartbeat failed', { err });
-          this.#settle(true);
+          this.#doubt.settle(true);
         },
       },
       signal,
@@ -196,22 +231,31 @@ export class Membership {
     // A suspended machine closes the fence by the wall clock, which no timer follows.
     if (!this.#fence.attached) this.#detach();
     const grant = await by.lease.renew();
-    const { checks, stored, ...contents } = content();
+    const { checks, load, stored, ...contents } = content();
     this.#seq += 1;
-    const beat = { seq: this.#seq, at: clock.now(), owned: contents.claims.length, checks };
+    const owned = contents.claims.length;
+    const beat = { seq: this.#seq, at: clock.now(), owned, checks, load };
     const outcome = await sendBeat(ledger, by, { beat, ...contents });
     // It may have left meanwhile; announcing that has written its record anew.
     if (!outcome.registered || this.#registration?.lease !== by.lease)
       throw new WatcherError('WCH_LEASE_LOST', `${worker.id} is not registered`);
-    this.#tellFull(outcome.full);
+    this.#tellStoreFull(outcome.full);
+    this.#adopt(by, outcome.revision);
     stored(outcome.stored);
     onBeat(outcome);
     return grant;
   }
 
+  /** The record was written anew by an announcement whose answer was lost. */
+  #adopt(by: Registration, revision: Revision): void {
+    if (this.#registration === by && revision !== by.revision)
+      this.#registration = { ...by, revision };
+  }
+
   #afterBeat(): void {
     const { clock, log, onAttached } = this.#options;
-    this.#settle(false);
+    this.#doubt.settle(false);
+    void this.#present();
     this.#beatenAt = clock.monotonicMs();
     this.#fenceTimer?.cancel();
     this.#fenceTimer = clock.after(this.#fence.remainingMs, () => this.#onFenceDue());
@@ -238,17 +282,9 @@ export class Membership {
     onDetached();
   }
 
-  /** An attempt to renew is over: whoever waits for that goes on. */
-  #settle(failed: boolean): void {
-    this.#hasFailed = failed;
-    this.#doubt = null;
-    this.#doubtTimer?.cancel();
-    this.#resolveDoubt();
-  }
-
-  #tellFull(full: boolean): void {
-    if (full === this.#isFull) return;
-    this.#isFull = full;
+  #tellStoreFull(full: boolean): void {
+    if (full === this.#isStoreFull) return;
+    this.#isStoreFull = full;
     const { log } = this.#options;
     if (full) log.error('the store is full: claims are kept, progress is not stored');
     else log.info('the store takes writes again');

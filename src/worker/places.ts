@@ -34,6 +34,11 @@ export class Places<Run extends Placed> {
     return this.#waiting;
   }
 
+  /** Hosts that hold runs up by the cap of runs to one, and how many. */
+  *behindHosts(): Iterable<readonly [host: string, runs: number]> {
+    for (const [host, { size }] of this.#behindHost) if (size > 0) yield [host, size];
+  }
+
   /** Takes a place for the run, or queues it; says whether it may start now. */
   enter(run: Run): boolean {
     if (this.#inFlight < this.#limits.total && this.#take(run)) return true;
@@ -93,8 +98,12 @@ class Fifo<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
 
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
   get empty(): boolean {
-    return this.#head === this.#items.length;
+    return this.size === 0;
   }
 
   push(item: T): void {

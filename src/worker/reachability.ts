@@ -8,36 +8,19 @@
  * between their last run here and their first one elsewhere. A worker that is alone dials nothing.
  */
 
-import { backoffMs, isAway } from '../shared/coordination/backoff.ts';
+import { isAway } from '../shared/coordination/backoff.ts';
 import { pause } from '../shared/coordination/heartbeat.ts';
-import type { Claim, Ledger } from '../shared/coordination/ledger.ts';
-import {
-  type Content,
-  commitMove,
-  handOn,
-  type Move,
-  readContent,
-  splitOff,
-  wasMoved,
-} from '../shared/coordination/splitting.ts';
+import type { Ledger } from '../shared/coordination/ledger.ts';
+import { type Content, readContent } from '../shared/coordination/splitting.ts';
 import type { CheckId, JobsetId } from '../shared/domain/check.ts';
-import type { Handover, WorkerRecord } from '../shared/domain/jobset.ts';
+import type { WorkerRecord } from '../shared/domain/jobset.ts';
 import { type Finding, offerees, offerOf, suspectsSelf } from '../shared/rules/offering.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { Dialling, endpointsOf } from './dialling.ts';
 import { FailureNews, NO_NEWS_MS } from './failure-news.ts';
+import type { Moving } from './moving.ts';
 import type { Plan, Probes } from './plan.ts';
-
-/** What the claimer and the scheduler do for it. */
-export interface Custody {
-  /** As it is held now; null when it is not, or cannot be proven, or the worker is on its way out. */
-  claimOf(id: JobsetId): Claim | null;
-  /** Resolves, when none of their runs is in flight, with where these jobs have stopped. */
-  setAside(id: JobsetId, jobs: ReadonlySet<CheckId>): Promise<Handover>;
-  /** They run on from there. */
-  putBack(id: JobsetId): void;
-}
 
 export interface ReachabilityOptions {
   readonly clock: Clock;
@@ -46,7 +29,7 @@ export interface ReachabilityOptions {
   readonly worker: WorkerRecord;
   readonly members: { readonly live: readonly WorkerRecord[] };
   readonly probes: Probes;
-  readonly custody: Custody;
+  readonly moving: Moving;
   /** Whether the runs say already that the network here is at fault. */
   readonly doubts: () => boolean;
   /** Said once an episode. */
@@ -73,8 +56,6 @@ export class Reachability implements Disposable {
   readonly #news: FailureNews;
   readonly #stopping = new AbortController();
   readonly #noticed = new Set<JobsetId>();
-  /** Those with jobs set aside: whoever looks at them now sees what is about to change. */
-  readonly #moving = new Set<JobsetId>();
   /** Those that could not be judged because this worker suspects itself. */
   readonly #undecided = new Set<JobsetId>();
   /** Those that are looked at again in a while. */
@@ -98,7 +79,7 @@ export class Reachability implements Disposable {
    * before was another.
    */
   onUnreachable(id: JobsetId, key: string, { probe, prepared }: Plan, hasTurned: boolean): void {
-    if (this.#isAlone || this.#options.custody.claimOf(id) === null) return;
+    if (this.#isAlone || this.#options.moving.movable(id) === null) return;
     const origin = probe.endpointOf(key, prepared)?.origin;
     if (origin === undefined || this.#dialling.wasDialled(origin, NO_NEWS_MS)) return;
     if (this.#news.isNews(origin, hasTurned)) this.#notice(id);
@@ -178,9 +159,9 @@ export class Reachability implements Disposable {
 
   /** Null for what is not to be offered to anybody. */
   async #contentOf(id: JobsetId): Promise<Content | null> {
-    const { custody, ledger, members, worker, log } = this.#options;
-    const claim = custody.claimOf(id);
-    if (claim === null || this.#moving.has(id)) return null;
+    const { moving, ledger, members, worker, log } = this.#options;
+    const claim = moving.movable(id);
+    if (claim === null) return null;
     try {
       const content = await readContent(ledger, claim);
       if (content === null) this.#noticeAgain(id);
@@ -242,54 +223,11 @@ export class Reachability implements Disposable {
     });
   }
 
-  async #offer(content: Content, jobs: ReadonlySet<CheckId>): Promise<void> {
-    const { custody, log, onOffered } = this.#options;
-    const { jobset } = content.claim;
-    this.#moving.add(jobset);
-    let isMoved = false;
-    try {
-      const handover = await custody.setAside(jobset, jobs);
-      isMoved = await this.#move(content, jobs, handover);
-    } finally {
-      this.#moving.delete(jobset);
-      if (!isMoved) custody.putBack(jobset);
-    }
-    if (!isMoved) return this.#noticeAgain(jobset);
+  async #offer({ claim }: Content, jobs: ReadonlySet<CheckId>): Promise<void> {
+    const { moving, worker, log, onOffered } = this.#options;
+    const { jobset } = claim;
+    if (!(await moving.move(claim, jobs, { avoid: worker.id }))) return this.#noticeAgain(jobset);
     log.info('offered to others: not reached from here', { jobset, checks: jobs.size });
     onOffered(jobs.size);
-  }
-
-  async #move(content: Content, jobs: ReadonlySet<CheckId>, handover: Handover): Promise<boolean> {
-    const { ledger, worker } = this.#options;
-    if (!this.#isCurrent(content.claim)) return false;
-    const by = worker.id;
-    const move =
-      jobs.size === content.jobset.jobs.length
-        ? handOn(ledger, content, { by, handover })
-        : splitOff(ledger, content, { jobs, by, handover });
-    try {
-      return await commitMove(ledger, move);
-    } catch (error) {
-      if (isAway(error)) return this.#readBack(content.claim, move);
-      throw error;
-    }
-  }
-
-  /** Until somebody knows, or the claim cannot be proven any more: then what it held runs on. */
-  async #readBack(claim: Claim, move: Move): Promise<boolean> {
-    const { ledger, clock } = this.#options;
-    for (let failures = 1; this.#isCurrent(claim); failures += 1) {
-      await pause(clock, backoffMs(failures, ledger.random), this.#stopping.signal);
-      try {
-        return await wasMoved(ledger, move);
-      } catch (error) {
-        if (!isAway(error)) throw error;
-      }
-    }
-    return false;
-  }
-
-  #isCurrent({ jobset, token }: Claim): boolean {
-    return !this.#stopping.signal.aborted && this.#options.custody.claimOf(jobset)?.token === token;
   }
 }

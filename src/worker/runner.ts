@@ -1,67 +1,35 @@
 /**
- * One run after the other: scheduler → **runner** (probe → judge → state) → results. The runner
- * owns what is in flight; what a run means is decided by the pure rules it calls.
+ * One run after the other: scheduler → **runner** (probe → reporter) → results. The runner owns what
+ * is in flight, and each tick until it is accounted for; what a run means is the reporter's.
  */
 
-import type { CheckId, JobsetId } from '../shared/domain/check.ts';
+import type { CheckId } from '../shared/domain/check.ts';
 import type { Progress } from '../shared/domain/jobset.ts';
-import { isCheckerFault, isNetworkLevel } from '../shared/domain/reasons.ts';
-import type { Observation, Result, SkipReason, Verdict } from '../shared/domain/result.ts';
-import { isLate } from '../shared/rules/lateness.ts';
-import { NetworkWitness } from '../shared/rules/network-suspicion.ts';
-import { suggestsUnreachable } from '../shared/rules/offering.ts';
-import { fold, isStoredOtherwise } from '../shared/rules/state.ts';
-import { defect, failureVerdict, hostOf, suspended } from '../shared/rules/verdict.ts';
-import type { Clock } from '../shared/runtime/clock.ts';
-import type { Sink } from '../shared/sinks/sink.ts';
-import { type CheckTable, IDLE, RUNNING, WAITING } from './check-table.ts';
+import type { Observation, SkipReason } from '../shared/domain/result.ts';
+import { hostOf } from '../shared/rules/verdict.ts';
+import { IDLE, RUNNING, WAITING } from './check-table.ts';
+import type { LoadMeter } from './load-meter.ts';
 import { type PlaceLimits, Places } from './places.ts';
 import type { Plan } from './plan.ts';
 import type { Abort } from './probes/probe.ts';
-import type { Tally } from './tally.ts';
+import { type FinishedRun, Reporter, type ReporterOptions } from './reporter.ts';
 import type { Authority, Claim } from './workload.ts';
 
-export interface RunnerOptions {
-  readonly clock: Clock;
-  readonly table: CheckTable;
-  readonly tally: Tally;
+export interface RunnerOptions extends ReporterOptions {
   readonly authority: Authority;
   /** No check runs without proof, whatever its spec says. */
   readonly stopOnLoss: boolean;
   readonly places: PlaceLimits;
-  /** This worker's id, on every result. */
-  readonly worker: string;
-  /** Called once for each result, in the order in which runs end; must not throw. */
-  readonly onResult: Sink['write'];
-  /** Most targets began to fail at once, so the network here is at fault, or that is over. */
-  readonly onSuspicion: (change: 'entered' | 'left') => void;
-  /** Every failure that may be the road's; `hasTurned`: the result before was another. */
-  readonly onUnreachable: (
-    jobset: JobsetId,
-    key: string,
-    failure: { readonly plan: Plan; readonly hasTurned: boolean },
-  ) => void;
-  /** What a checkpoint says of this jobset is not true any more. */
-  readonly onStateChange: (jobset: JobsetId) => void;
+  /** Hears of each run that ended with a result, and of each check that is gone. */
+  readonly load: Pick<LoadMeter, 'ended' | 'overtaken' | 'forget'>;
 }
-
-/** A machine that has no route says so; any other failure counts once the check is critical by it. */
-const mayBeTheRoad = ({ status, code }: Verdict): boolean =>
-  suggestsUnreachable(code) && (status === 'critical' || code === 'checker_no_route');
 
 /** A tick that waits or runs. */
 export type OpenTick = Progress['open'][number];
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-interface Run {
-  readonly slot: number;
-  readonly host: string;
-  readonly tick: number;
-  /** False for a run at start: it is no tick, and the account of ticks does not know it. */
-  readonly scheduled: boolean;
-  readonly claim: Claim;
+interface Run extends FinishedRun {
   start: number;
+  /** Whether its claim was proven when it started. */
   attached: boolean;
   abort: Abort | null;
   /** Set when its check was taken away meanwhile: the run ends, and says nothing. */
@@ -70,17 +38,18 @@ interface Run {
 
 export class Runner {
   readonly #options: RunnerOptions;
+  readonly #reporter: Reporter;
   readonly #places: Places<Run>;
   /**
    * An array, not a Map: a Map that has been rehashed in the old generation keeps the runs of its
    * dead tables alive through every scavenge, and they fill the heap.
    */
   readonly #bySlot: (Run | null)[] = [];
-  readonly #witness = new NetworkWitness();
   readonly #watchers = new Set<() => void>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#reporter = new Reporter(options);
     this.#places = new Places(options.places);
   }
 
@@ -90,11 +59,16 @@ export class Runner {
 
   /** Whether the runs say that the network here is at fault. */
   get suspectsNetwork(): boolean {
-    return this.#witness.suspects(this.#options.clock.monotonicMs());
+    return this.#reporter.suspectsNetwork;
   }
 
   get waiting(): number {
     return this.#places.waiting;
+  }
+
+  /** Hosts that hold runs up by the cap of runs to one, and how many. */
+  behindHosts(): Iterable<readonly [host: string, runs: number]> {
+    return this.#places.behindHosts();
   }
 
   /** Runs the check now, or as soon as there is a place. The slot must be idle. */
@@ -149,8 +123,16 @@ export class Runner {
     return true;
   }
 
+  /** The slot's next tick has fallen due while it waits or runs, and is lost to it. */
+  overtaken(slot: number): void {
+    const { clock, load } = this.#options;
+    const run = this.#bySlot[slot];
+    if (run) load.overtaken(slot, (run.abort ? run.start : clock.now()) - run.tick);
+  }
+
   /** The check is gone: what its run sees is not a result any more. */
   discard(slot: number): void {
+    this.#options.load.forget(slot);
     if (this.withdraw(slot)) {
       this.#options.table.free(slot);
       return;
@@ -228,82 +210,10 @@ export class Runner {
       this.#forget(run, 'fenced');
     } else {
       // What sinks have kept by then is what the account of ticks may call run: never the other way.
-      this.#report(run, observation);
+      this.#reporter.report(run, observation, this.#isProven(run));
       this.#settle(run);
     }
     this.#startNext(run);
-  }
-
-  #report(run: Run, observation: Observation): void {
-    const { clock, table, tally, worker } = this.#options;
-    const { onResult, onStateChange, onUnreachable } = this.#options;
-    const { slot, tick, start } = run;
-    const plan = table.plan[slot];
-    if (!plan) return;
-    const at = clock.now();
-    const { failAfter } = plan.spec;
-    const before = table.state(slot);
-    const judged = this.#verdict(run, plan, observation);
-    const { state, verdict, transition } = fold(before, judged, { failAfter, at });
-    table.setState(slot, state);
-    if (isStoredOtherwise(before, state, failAfter))
-      onStateChange((table.claim[slot] as Claim).jobset);
-    table.reason[slot] = verdict.reason;
-    const latenessMs = start - tick;
-    table.lastTick[slot] = tick;
-    table.durationMs[slot] = observation.durationMs;
-    table.latenessMs[slot] = latenessMs;
-    table.lateness.add(slot, latenessMs);
-    table.runs[slot] = (table.runs[slot] as number) + 1;
-    tally.results[verdict.status]++;
-    if (isLate(latenessMs, table.cron[slot]?.intervalMs ?? Number.POSITIVE_INFINITY)) tally.late++;
-    const result: Mutable<Result> = {
-      id: table.id[slot] as CheckId,
-      check: table.key[slot] as string,
-      tick,
-      start,
-      latenessMs,
-      durationMs: observation.durationMs,
-      phases: observation.phases,
-      status: verdict.status,
-      code: verdict.code,
-      reason: verdict.reason,
-      values: verdict.values,
-      worker,
-      token: run.claim.token,
-      detached: !this.#isProven(run),
-    };
-    if (!run.scheduled) result.unscheduled = true;
-    const expires = observation.certificateExpiresAt;
-    if (expires !== undefined) result.certificateExpiresAt = expires;
-    onResult(result, transition, plan.spec.posts);
-    if (mayBeTheRoad(verdict))
-      onUnreachable(run.claim.jobset, result.check, { plan, hasTurned: transition !== null });
-  }
-
-  #verdict(run: Run, plan: Plan, observation: Observation): Verdict {
-    const suspects = this.#testify(run, observation);
-    if (observation.kind === 'failure') {
-      const verdict = failureVerdict(observation);
-      return suspects ? suspended(verdict) : verdict;
-    }
-    try {
-      return plan.judge(observation);
-    } catch (error) {
-      return defect(error);
-    }
-  }
-
-  /** True when the run failed in a way that tells more of the network here than of its target. */
-  #testify(run: Run, observation: Observation): boolean {
-    const at = this.#options.clock.monotonicMs();
-    const code = observation.kind === 'failure' ? observation.code : null;
-    // What went wrong before the network was asked is no evidence about it, for or against.
-    if (code !== null && isCheckerFault(code)) return false;
-    const failed = code !== null && isNetworkLevel(code);
-    const change = this.#witness.record(run.host, at, failed);
-    if (change) this.#options.onSuspicion(change);
-    return failed && this.#witness.suspects(at);
   }
 
   /** The run has ended with a result. */

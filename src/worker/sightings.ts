@@ -5,16 +5,25 @@
 
 import type { Keys } from '../shared/coordination/keys.ts';
 import type { Change, Entry, Revision } from '../shared/coordination/kv.ts';
-import { ownerIn, type Sight } from '../shared/coordination/ledger.ts';
-import { decodeJobset, decodeOwnership, isNewerRecord } from '../shared/coordination/records.ts';
+import { ownershipIn, type Refusal, type Sight } from '../shared/coordination/ledger.ts';
+import {
+  decodeJobset,
+  decodePlacement,
+  isNewerRecord,
+  type Placement,
+} from '../shared/coordination/records.ts';
 import type { JobsetId, WorkerId } from '../shared/domain/check.ts';
 import type { Jobset } from '../shared/domain/jobset.ts';
 
-/** Who should run a jobset, says its record. */
-export type Placement = Pick<Jobset, 'zone' | 'avoid'>;
+/** The record of a jobset that waits. */
+interface Waiter {
+  readonly jobset: Jobset;
+  readonly revision: Revision;
+}
 
 const NOTHING: Sight = { revision: 0, ownRevision: 0, owner: null, at: 0 };
-const ANYWHERE: Placement = { zone: null, avoid: [] };
+const VACANT = { worker: null, holdMs: 0 };
+const ANYWHERE: Placement = { zone: null, avoid: [], waiting: null, moveTo: null };
 
 export class Sightings {
   readonly #keys: Keys;
@@ -24,6 +33,8 @@ export class Sightings {
   readonly #gone = new Set<JobsetId>();
   /** Of those alone that not everybody may or should run. */
   readonly #placements = new Map<JobsetId, Placement>();
+  /** Of those alone that wait: whoever takes one writes it anew. */
+  readonly #waiters = new Map<JobsetId, Waiter>();
   /** How long claimers wait with a jobset that was taken away from a worker by force. */
   readonly #holdsMs = new Map<JobsetId, number>();
   readonly #heldBy = new Map<WorkerId, number>();
@@ -66,6 +77,12 @@ export class Sightings {
     return this.#placements.get(id) ?? ANYWHERE;
   }
 
+  /** Its record at this revision; null when it does not wait, or has changed. */
+  waiterOf(id: JobsetId, revision: Revision): Jobset | null {
+    const waiter = this.#waiters.get(id);
+    return waiter?.revision === revision ? waiter.jobset : null;
+  }
+
   holdMsOf(id: JobsetId): number {
     return this.#holdsMs.get(id) ?? 0;
   }
@@ -83,6 +100,12 @@ export class Sightings {
     for (const id of ids) this.#on.change(id);
   }
 
+  /** Calls for each one that nobody holds again. */
+  recallVacant(): void {
+    if (!this.isComplete) return;
+    for (const [id, { owner }] of this.#sights) if (owner === null) this.#on.change(id);
+  }
+
   /** What a transaction has shown, and most watches tell only later. */
   learn(id: JobsetId, sight: Sight): void {
     this.#reach(sight.at);
@@ -92,12 +115,18 @@ export class Sightings {
   }
 
   /**
-   * What has stood in the way of a claim. When it is older than what the claim was made by, the store went
-   * back, and no watch has told yet: kept as what is known, it would be claimed by again and again.
+   * What stood in the way of a claim: also that it waits now, or is left alone for a while. When it is older
+   * than what the claim was made by, the store went back, and no watch has told yet: kept as what is known,
+   * it would be claimed by again and again.
    */
-  refused(id: JobsetId, claimedBy: Sight, sight: Sight): void {
-    if (sight.at < claimedBy.at) this.#see(id, sight);
-    else this.learn(id, sight);
+  refused(id: JobsetId, claimedBy: Sight, { sight, own, record }: Refusal): void {
+    const wentBack = sight.at < claimedBy.at;
+    this.#reach(sight.at);
+    if (wentBack || sight.at > this.#jobsetsAt) {
+      if (record === undefined) this.#withdrawn(id);
+      else this.#published(record);
+    }
+    if (wentBack || sight.at >= this.of(id).at) this.#own(id, own, sight.at);
   }
 
   /** Owners are not followed: what is known of them may be of another time, until they are told anew. */
@@ -166,30 +195,43 @@ export class Sightings {
     this.#on.wentBack();
   }
 
-  /** A damaged record is no jobset: the admin packs its checks into another one. */
+  /**
+   * A damaged record is no jobset: the admin packs its checks into another one. Where only its list of jobs
+   * is damaged, whoever claims it finds that.
+   */
   #published(entry: Entry): void {
     const id = this.#keys.jobsetOf(entry.key);
     try {
-      const { zone, avoid } = decodeJobset(id, entry);
-      if (zone === null && avoid.length === 0) this.#placements.delete(id);
-      else this.#placements.set(id, { zone, avoid });
+      this.#place(id, entry);
     } catch (error) {
       if (!isNewerRecord(error)) return this.#withdrawn(id);
     }
     this.#see(id, { ...this.of(id), revision: entry.modRevision });
   }
 
+  /** Most may run anywhere and go nowhere. */
+  #place(id: JobsetId, entry: Entry): void {
+    const placement = decodePlacement(entry);
+    const { zone, avoid, waiting, moveTo } = placement;
+    const jobset = waiting === null ? null : decodeJobset(id, entry);
+    const isAnybodys = zone === null && avoid.length === 0 && waiting === null && moveTo === null;
+    if (isAnybodys) this.#placements.delete(id);
+    else this.#placements.set(id, placement);
+    if (jobset === null) this.#waiters.delete(id);
+    else this.#waiters.set(id, { jobset, revision: entry.modRevision });
+  }
+
   #withdrawn(id: JobsetId): void {
     this.#placements.delete(id);
+    this.#waiters.delete(id);
     this.#see(id, { ...this.of(id), revision: 0 });
   }
 
   #own(id: JobsetId, entry: Entry | undefined, at: Revision): void {
-    const holdMs = entry === undefined ? 0 : holdMsIn(entry);
+    const { worker: owner, holdMs } = entry === undefined ? VACANT : ownershipIn(entry);
     if (holdMs > 0) this.#holdsMs.set(id, holdMs);
     else this.#holdsMs.delete(id);
     const ownRevision = entry?.modRevision ?? 0;
-    const owner = entry === undefined ? null : ownerIn(entry);
     this.#see(id, { ...this.of(id), ownRevision, owner, at });
   }
 
@@ -210,11 +252,3 @@ export class Sightings {
     else this.#heldBy.delete(worker);
   }
 }
-
-const holdMsIn = (entry: Entry): number => {
-  try {
-    return decodeOwnership(entry).holdMs;
-  } catch {
-    return 0;
-  }
-};

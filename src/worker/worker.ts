@@ -4,18 +4,25 @@ import type { LeaseTiming } from '../shared/coordination/heartbeat.ts';
 import type { Ledger } from '../shared/coordination/ledger.ts';
 import type { CheckId } from '../shared/domain/check.ts';
 import type { WorkerRecord } from '../shared/domain/jobset.ts';
+import type { ScalingMode } from '../shared/domain/pool-settings.ts';
 import type { StatusSource } from '../shared/domain/status.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Meter } from '../shared/runtime/meter.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import type { Sink } from '../shared/sinks/sink.ts';
+import { Caution } from './caution.ts';
 import { CheckTable } from './check-table.ts';
 import { CheckViews } from './check-views.ts';
 import { Claimer } from './claimer.ts';
+import { exposeWorker } from './exposure.ts';
+import { LoadMeter, type LoopLoad } from './load-meter.ts';
+import { Moving } from './moving.ts';
+import { NetworkDoubt } from './network-doubt.ts';
 import type { PlaceLimits } from './places.ts';
 import { Plans, type Probes } from './plan.ts';
 import { Reachability } from './reachability.ts';
+import { Relief } from './relief.ts';
 import { Runner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
 import { Tally } from './tally.ts';
@@ -31,6 +38,10 @@ export interface WorkerOptions {
   readonly record: WorkerRecord;
   readonly timing: LeaseTiming;
   readonly places: PlaceLimits;
+  /** How free the event loop of this process is. */
+  readonly loop: () => LoopLoad;
+  /** What it does when it has more than it can run on time. */
+  readonly mode: ScalingMode;
   readonly runAtStart: boolean;
   /** No check runs without proof that it is owned here, whatever its spec says. */
   readonly stopOnLoss: boolean;
@@ -46,78 +57,37 @@ export class Worker implements Authority {
   readonly status: StatusSource;
   readonly tally = new Tally();
   readonly #table = new CheckTable();
+  readonly #scheduler: Scheduler;
+  readonly #load: LoadMeter;
   readonly #runner: Runner;
+  readonly #caution: Caution;
   readonly #claimer: Claimer;
+  readonly #moving: Moving;
   readonly #reachability: Reachability;
-  readonly #suspicions = new Set<'runs' | 'endpoints'>();
+  readonly #relief: Relief;
+  readonly #network: NetworkDoubt;
   readonly #options: WorkerOptions;
 
   constructor(options: WorkerOptions) {
-    const { clock, log, meter, probes, places, runAtStart, record, ledger } = options;
-    const { stopOnLoss } = options;
-    const table = this.#table;
-    const tally = this.tally;
     this.#options = options;
-    this.#runner = new Runner({
-      clock,
-      table,
-      tally,
-      places,
-      worker: record.id,
-      authority: this,
-      stopOnLoss,
-      onStateChange: (jobset) => this.#claimer.stateChanged(jobset),
-      onResult: this.#measured(options),
-      onSuspicion: (change) => this.#tell(change),
-      onUnreachable: (jobset, key, { plan, hasTurned }) =>
-        this.#reachability.onUnreachable(jobset, key, plan, hasTurned),
-    });
-    const scheduler = new Scheduler({
-      clock,
-      table,
-      tally,
-      plans: new Plans(probes),
+    this.#network = new NetworkDoubt(options);
+    this.#load = this.#openLoad();
+    this.#runner = this.#openRunner();
+    this.#scheduler = this.#openScheduler();
+    this.#caution = this.#openCaution();
+    this.#claimer = this.#openClaimer();
+    this.#moving = this.#openMoving();
+    this.#reachability = this.#openReachability();
+    this.#relief = this.#openRelief();
+    this.status = new CheckViews(this.#table, this.#scheduler);
+    exposeWorker(options.meter, {
+      places: options.places,
+      tally: this.tally,
+      table: this.#table,
       runner: this.#runner,
-      authority: this,
-      runAtStart,
-      onUnusable: ({ key: check }, err) => {
-        meter.counter('watcher.checks.unusable').add();
-        log.error('a stored check cannot be run', { check, err });
-      },
+      claimer: this.#claimer,
+      load: this.#load,
     });
-    const { random, timing, graceMs, drainMs } = options;
-    this.#claimer = new Claimer({
-      clock,
-      random,
-      log,
-      ledger,
-      workload: scheduler,
-      worker: record,
-      timing,
-      graceMs,
-      drainMs,
-      checks: () => table.size,
-      onHeld: (jobset) => this.#reachability.onHeld(jobset),
-      onDetached: () => this.#runner.fence(),
-    });
-    this.#reachability = new Reachability({
-      clock,
-      log,
-      ledger,
-      worker: record,
-      members: this.#claimer.members,
-      probes,
-      custody: {
-        claimOf: (jobset) => this.#claimer.claimOf(jobset),
-        setAside: (jobset, jobs) => scheduler.setAside(jobset, jobs),
-        putBack: (jobset) => scheduler.putBack(jobset),
-      },
-      doubts: () => this.#runner.suspectsNetwork,
-      onSuspicion: (change) => this.#suspect('endpoints', change),
-      onOffered: (jobs) => meter.counter('watcher.jobs.offered').add(jobs),
-    });
-    this.status = new CheckViews(table, scheduler);
-    this.#expose();
   }
 
   owns(claim: Claim): boolean {
@@ -137,6 +107,11 @@ export class Worker implements Authority {
     return this.#table.size;
   }
 
+  /** How long the first due check has been waiting for its scheduler. */
+  get overdueMs(): number {
+    return this.#load.overdueMs;
+  }
+
   /** Of a check that is held here; else null. */
   keyOf(id: CheckId): string | null {
     const slot = this.#table.slotOf(id);
@@ -145,28 +120,164 @@ export class Worker implements Authority {
 
   start(): void {
     this.#claimer.start();
+    this.#relief.start();
   }
 
   /** Hands everything back, runs in flight ended; the probes stay open. */
   async drain(): Promise<void> {
     this.#reachability[Symbol.dispose]();
+    this.#relief[Symbol.dispose]();
+    this.#moving[Symbol.dispose]();
+    this.#caution[Symbol.dispose]();
     await this.#claimer.drain();
   }
 
-  /** Said once an episode, in the log and by a metric: results alone would not show the cause. */
-  #tell(change: 'entered' | 'left'): void {
-    const { log } = this.#options;
-    this.#suspect('runs', change);
-    if (change === 'entered') log.error('most targets fail at once: the network here is suspected');
-    else log.info('the network here is not suspected any more');
+  #openLoad(): LoadMeter {
+    const { clock, record, places, loop } = this.#options;
+    return new LoadMeter({
+      clock,
+      table: this.#table,
+      capacity: record.capacity,
+      perHost: places.perHost,
+      loop,
+      overdueMs: () => this.#scheduler.overdueMs,
+      slotsOf: (jobset) => this.#scheduler.slotsOf(jobset),
+      behindHosts: () => this.#runner.behindHosts(),
+    });
   }
 
-  /** The gauge says whether either of the two suspects. */
-  #suspect(by: 'runs' | 'endpoints', change: 'entered' | 'left'): void {
-    if (change === 'entered') this.#suspicions.add(by);
-    else this.#suspicions.delete(by);
-    const { size } = this.#suspicions;
-    this.#options.meter.gauge('watcher.network.suspected').set(size > 0 ? 1 : 0);
+  #openRunner(): Runner {
+    const { clock, places, record, stopOnLoss } = this.#options;
+    return new Runner({
+      clock,
+      table: this.#table,
+      tally: this.tally,
+      places,
+      load: this.#load,
+      worker: record.id,
+      authority: this,
+      stopOnLoss,
+      onStateChange: (jobset) => this.#claimer.stateChanged(jobset),
+      onResult: this.#measured(this.#options),
+      onSuspicion: (change) => this.#network.changed('runs', change),
+      onUnreachable: (jobset, key, { plan, hasTurned }) =>
+        this.#reachability.onUnreachable(jobset, key, plan, hasTurned),
+    });
+  }
+
+  #openScheduler(): Scheduler {
+    const { clock, log, meter, probes, runAtStart } = this.#options;
+    return new Scheduler({
+      clock,
+      table: this.#table,
+      tally: this.tally,
+      plans: new Plans(probes),
+      runner: this.#runner,
+      authority: this,
+      runAtStart,
+      withholds: (jobset, job) => this.#caution.withholds(jobset, job),
+      onUnusable: ({ key: check }, err) => {
+        meter.counter('watcher.checks.unusable').add();
+        log.error('a stored check cannot be run', { check, err });
+      },
+    });
+  }
+
+  #openCaution(): Caution {
+    const { clock, log, meter, record, ledger, timing } = this.#options;
+    return new Caution({
+      clock,
+      log,
+      ledger,
+      worker: record.id,
+      timing,
+      isMember: (id) => this.#claimer.members.has(id),
+      claimOf: (jobset) => this.#claimer.claimOf(jobset),
+      setAside: (jobset, jobs) => this.#scheduler.setAside(jobset, jobs),
+      putBack: (jobset, jobs) => this.#scheduler.putBack(jobset, jobs),
+      onQuarantined: () => meter.counter('watcher.jobs.quarantined').add(),
+    });
+  }
+
+  #openClaimer(): Claimer {
+    const { clock, random, log, ledger, record, timing, mode, graceMs, drainMs } = this.#options;
+    return new Claimer({
+      clock,
+      random,
+      log,
+      ledger,
+      workload: this.#scheduler,
+      caution: this.#caution,
+      worker: record,
+      timing,
+      mode,
+      graceMs,
+      drainMs,
+      checks: () => this.#table.size,
+      load: () => this.#load.load(),
+      isFull: () => this.#load.isFull,
+      isStuck: () => this.#load.isStuck,
+      onHeld: (jobset, isNew) => {
+        if (isNew) this.#reachability.onHeld(jobset);
+        this.#relief.onHeld(jobset);
+      },
+      onDetached: () => this.#runner.fence(),
+    });
+  }
+
+  #openMoving(): Moving {
+    const { clock, ledger } = this.#options;
+    return new Moving({
+      clock,
+      ledger,
+      custody: {
+        claimOf: (jobset) => this.#claimer.claimOf(jobset),
+        setAside: (jobset, jobs) => this.#scheduler.setAside(jobset, jobs),
+        putBack: (jobset, jobs) => this.#scheduler.putBack(jobset, jobs),
+        suspects: (job) => this.#caution.suspects(job),
+      },
+    });
+  }
+
+  #openRelief(): Relief {
+    const { clock, log, record, mode } = this.#options;
+    const [claimer, scheduler] = [this.#claimer, this.#scheduler];
+    return new Relief({
+      clock,
+      log,
+      worker: record,
+      mode,
+      members: claimer.members,
+      load: this.#load,
+      moving: this.#moving,
+      held: {
+        get jobsets() {
+          return claimer.jobsets;
+        },
+        get running() {
+          return scheduler.running;
+        },
+        jobsOf: (jobset) => scheduler.jobsOf(jobset),
+        zoneOf: (jobset) => claimer.zoneOf(jobset),
+      },
+      doubts: () => this.#network.isDoubted,
+    });
+  }
+
+  #openReachability(): Reachability {
+    const { clock, log, meter, probes, record, ledger } = this.#options;
+    return new Reachability({
+      clock,
+      log,
+      ledger,
+      worker: record,
+      members: this.#claimer.members,
+      probes,
+      moving: this.#moving,
+      doubts: () => this.#runner.suspectsNetwork,
+      onSuspicion: (change) => this.#network.changed('endpoints', change),
+      onOffered: (jobs) => meter.counter('watcher.jobs.offered').add(jobs),
+    });
   }
 
   #measured({ meter, onResult }: WorkerOptions): WorkerOptions['onResult'] {
@@ -175,29 +286,8 @@ export class Worker implements Authority {
     return (result, transition, posts) => {
       if (!result.unscheduled) lateness.observe(result.latenessMs);
       duration.observe(result.durationMs);
+      this.#caution.ended(result.id);
       onResult(result, transition, posts);
     };
-  }
-
-  #expose(): void {
-    const { meter, places } = this.#options;
-    const { tally } = this;
-    const labelled = <K extends string, L extends string>(label: L, counts: Record<K, number>) =>
-      (Object.entries(counts) as [K, number][]).map(([key, value]) => ({
-        labels: { [label]: key } as Record<L, K>,
-        value,
-      }));
-    meter.observe('watcher.checks.held', () => this.#table.size);
-    meter.observe('watcher.checks.scheduled', () => tally.scheduled);
-    meter.observe('watcher.checks.run', () => tally.run);
-    meter.observe('watcher.checks.pending', () => tally.pending);
-    meter.observe('watcher.checks.unaccounted', () => tally.unaccounted);
-    meter.observe('watcher.checks.late', () => tally.late);
-    meter.observe('watcher.checks.skipped', () => labelled('reason', tally.skipped));
-    meter.observe('watcher.results', () => labelled('status', tally.results));
-    meter.observe('watcher.runs.in_flight', () => this.#runner.inFlight);
-    meter.observe('watcher.runs.waiting', () => this.#runner.waiting);
-    meter.observe('watcher.heartbeat.age', () => this.#claimer.beatAgeMs);
-    meter.observe('watcher.runs.concurrency', () => places.total);
   }
 }

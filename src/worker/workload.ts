@@ -34,7 +34,7 @@ export interface Workload {
    */
   setAside(id: JobsetId, jobs: ReadonlySet<CheckId>): Promise<Handover>;
   /** What was set aside runs again, and catches up what it has missed. */
-  putBack(id: JobsetId): void;
+  putBack(id: JobsetId, jobs: ReadonlySet<CheckId>): void;
   /** How far the ticks of all that is held are done. */
   progress(): WorkerProgress;
   /** The states of a jobset's checks as a checkpoint stores them. */

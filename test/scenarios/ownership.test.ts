@@ -5,7 +5,6 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import type { JobsetId } from '../../src/shared/domain/check.ts';
 import { aCheck } from '../support/builders.ts';
 import { aPool, type Member } from '../support/pool.ts';
 
@@ -19,11 +18,11 @@ const misfortune = async (seed: number) => {
   const any = (count: number): number => Math.floor(random.next() * count);
   const members = Array.from({ length: WORKERS }, (_, n) => pool.join(`w${n}`));
   const standing = new Set<string>();
+  const lives: number[] = Array(JOBSETS).fill(0);
   let contested = 0;
 
   const checkOwnership = () => {
-    for (let n = 0; n < JOBSETS; n += 1) {
-      const id = `js-${n}` as JobsetId;
+    for (const id of new Set(members.flatMap(({ workload }) => [...workload.held.keys()]))) {
       const runs = (member: Member) => member.workload.held.has(id);
       const running = members.filter(runs);
       const proving = running.filter((member) => member.claimer.attached);
@@ -42,10 +41,13 @@ const misfortune = async (seed: number) => {
     else member.network.nextFault = null;
   };
   const change = async () => {
-    const id = `js-${any(JOBSETS)}`;
+    const n = any(JOBSETS);
+    const id = `js-${n}-${lives[n]}`;
     if (standing.has(id) && any(3) === 0) {
       standing.delete(id);
       await pool.withdraw(id);
+      // An id is never used again: whoever is cut off has this one for a moment longer.
+      lives[n] = (lives[n] ?? 0) + 1;
     } else {
       standing.add(id);
       await pool.publish(id, [aCheck(`${id}/${any(1000)}`)]);

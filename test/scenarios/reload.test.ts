@@ -28,7 +28,14 @@ it('runs what a reload brings, drops what it takes, and lets the others keep the
   expect(runs('new')).toHaveLength(15);
   expect(runs('kept')).toHaveLength(450);
   expect(fleet.worker.tally).toMatchObject({ unaccounted: 0, late: 0 });
-  expect(fleet.worker.tally.skipped).toEqual({ overlap: 0, catchup: 0, released: 0, fenced: 0 });
+  expect(fleet.worker.tally.skipped).toEqual({
+    overlap: 0,
+    catchup: 0,
+    released: 0,
+    fenced: 0,
+    capacity: 0,
+    suspected: 0,
+  });
 });
 
 it('goes on with everything when the folder is suddenly empty', async () => {

@@ -9,7 +9,7 @@ import type { Failure, Result, Transition } from '../../src/shared/domain/result
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import { Meter } from '../../src/shared/runtime/meter.ts';
 import { Worker } from '../../src/worker/worker.ts';
-import { aCheck, anAnswer, aSpec } from '../support/builders.ts';
+import { aCheck, anAnswer, aSpec, IDLE_LOOP } from '../support/builders.ts';
 import { aCatalogue, startFleet } from '../support/fleet.ts';
 import { ScriptedProbe } from '../support/scripted-probe.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -70,6 +70,7 @@ const aPool = (seed = 1) => {
       record: {
         id: id as WorkerId,
         state: 'up',
+        capacity: { places: 256, jobs: null },
         host: id,
         zone: null,
         version: '0.0.0',
@@ -78,6 +79,8 @@ const aPool = (seed = 1) => {
       },
       timing: LEASE_TIMING,
       places: { total: 256, perHost: 128 },
+      loop: () => IDLE_LOOP,
+      mode: 'rebalance',
       runAtStart: false,
       stopOnLoss: false,
       graceMs: 5_000,

@@ -66,6 +66,16 @@ export const findingsOf = (facts: Facts, before: Mark): readonly SelfFinding[] =
       message: `the ledger lacks something of the spec folder: ${pool.unpublished}`,
     },
     {
+      code: 'scaling_limit',
+      holds: pool.shortage !== null,
+      message: `scaling limit hit: ${pool.shortage}`,
+    },
+    {
+      code: 'quarantined',
+      holds: pool.quarantined > 0,
+      message: `${pool.quarantined} checks are not run, since workers have died of them`,
+    },
+    {
       code: 'behind',
       holds: late > run * BEHIND,
       message: `${late} of the last ${run} runs started late`,

@@ -119,7 +119,7 @@ describe('the list of metrics', () => {
   const all = Object.entries(METRICS) as [keyof typeof METRICS, MetricDefinition][];
 
   it.each(all)('%s follows the rules of names', (name, { help, kind, labels }) => {
-    expect(name).toMatch(/^watcher(\.[a-z_]+)+$/);
+    expect(name).toMatch(/^watcher(\.[a-z][a-z0-9_]*)+$/);
     expect(prometheusName(name)).toMatch(kind === 'counter' ? /_total$/ : /(?<!_total)$/);
     expect(help).toMatch(/^[A-Z0-9].*[^.]$/);
     for (const label of Object.keys(labels)) expect(label).toMatch(/^[a-z]+$/);

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { encodeOwnership } from '../../../src/shared/coordination/records.ts';
+import type { Entry } from '../../../src/shared/coordination/kv.ts';
+import { decodeJobset, encodeOwnership } from '../../../src/shared/coordination/records.ts';
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import { type Holding, moveFor } from '../../../src/worker/claiming.ts';
 import { aCheck, aSpec } from '../../support/builders.ts';
@@ -80,7 +81,46 @@ describe('what a worker does about a jobset', () => {
       'lose',
     ],
   ] as const)('%s', (_, sight, holding, move) => {
-    expect(moveFor(me, sight, holding)).toBe(move);
+    expect(moveFor(me, { sight, waits: false, isAnothers: false }, holding)).toBe(move);
+  });
+});
+
+describe('what a worker does about a jobset that the leader has a say in', () => {
+  const me = 'me' as WorkerId;
+  const held: Holding = { token: 50, revision: 10, proven: true };
+  const asClaimed = { revision: 10, ownRevision: 50, owner: me, at: 50 };
+  const vacant = { revision: 60, ownRevision: 60, owner: null, at: 60 };
+  const plain = { waits: false, isAnothers: false };
+
+  it.each([
+    ['ordered elsewhere', { ...asClaimed, revision: 60 }, { isAnothers: true }, held, 'handOver'],
+    [
+      'ordered elsewhere, its new content read already',
+      { ...asClaimed, revision: 60 },
+      { isAnothers: true },
+      { ...held, revision: 60 },
+      'handOver',
+    ],
+    ['ordered elsewhere before it was claimed', asClaimed, { isAnothers: true }, held, 'none'],
+    [
+      'ordered elsewhere, which cannot be proven to be mine',
+      { ...asClaimed, revision: 60, ownRevision: 0, owner: null, at: 60 },
+      { isAnothers: true },
+      { ...held, proven: false },
+      'claim',
+    ],
+    ['put into the queue by me', vacant, { waits: true }, held, 'lose'],
+    [
+      'put into the queue by me, my lease having ended',
+      vacant,
+      { waits: true },
+      { ...held, proven: false },
+      'lose',
+    ],
+    ['taken from the queue by me', asClaimed, { waits: true }, { ...held, revision: 50 }, 'none'],
+    ['in the queue', vacant, { waits: true }, undefined, 'claim'],
+  ] as const)('%s', (_, sight, view, holding, move) => {
+    expect(moveFor(me, { sight, ...plain, ...view }, holding)).toBe(move);
   });
 });
 
@@ -263,6 +303,108 @@ describe('the claimer', () => {
     expect(claims).toBeLessThanOrEqual(1.5 * vacancies);
   });
 
+  describe('told by the leader who is to run a jobset', () => {
+    const ids = Array.from({ length: 14 }, (_, n) => `js-${n}`);
+    const waiting = { reason: 'late', since: 0, by: 'w9' as WorkerId, load: 1 } as const;
+    const w2 = 'w2' as WorkerId;
+    const join = async (...names: string[]) => {
+      const members = names.map((name) => pool.join(name));
+      await pool.clock.advance(3_000);
+      return members as [Member, Member, Member];
+    };
+
+    it('hands it over to that one, which takes it at once', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      await join('w1');
+      await join('w2', 'w3', 'w4');
+      await pool.place('js-1', { moveTo: w2 });
+      await pool.clock.advance(1);
+      expect(await pool.owners()).toEqual({ 'js-1': 'w2' });
+    });
+
+    it('hands ten over at a time', async () => {
+      for (const id of ids) await pool.publish(id, [aCheck(id)]);
+      const [w1] = await join('w1');
+      await join('w2');
+      const ends: (() => void)[] = [];
+      w1.workload.quiet = () => new Promise((resolve) => ends.push(resolve));
+      for (const id of ids) await pool.place(id, { moveTo: w2 });
+      await pool.clock.advance(1_000);
+      expect(held(w1)).toHaveLength(4);
+      for (const end of ends.splice(0)) end();
+      await pool.clock.advance(1_000);
+      for (const end of ends.splice(0)) end();
+      await pool.clock.advance(1_000);
+      expect(new Set(Object.values(await pool.owners()))).toEqual(new Set(['w2']));
+    });
+
+    it('keeps it while the one that is to run it is not there', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const [w1] = await join('w1');
+      await pool.place('js-1', { moveTo: w2 });
+      await pool.clock.advance(10_000);
+      expect(w1.workload.log).toEqual(['+js-1', '+js-1']);
+    });
+
+    it('keeps it while it cannot prove that it is its own', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const [w1] = await join('w1');
+      await join('w2');
+      w1.network.nextFault = () => 'answer';
+      await pool.clock.advance(4_700);
+      expect(w1.claimer.attached).toBe(false);
+      await pool.place('js-1', { moveTo: w2 });
+      await pool.clock.advance(500);
+      expect(held(w1)).toEqual(['js-1']);
+    });
+
+    it('takes no new content on while it hands it over, and has it back if that fails', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      const [w1] = await join('w1');
+      await join('w2');
+      let end = () => {};
+      w1.workload.quiet = () => new Promise((resolve) => (end = resolve));
+      await pool.place('js-1', { moveTo: w2 });
+      await pool.clock.advance(100);
+      await pool.publish('js-1', [aCheck('a'), aCheck('b')]);
+      await pool.clock.advance(100);
+      expect(w1.workload.log).toEqual(['+js-1', '-js-1']);
+      await pool.place('js-1', { moveTo: null });
+      w1.network.nextFault = () => 'request';
+      end();
+      await pool.clock.advance(10);
+      w1.network.nextFault = null;
+      await pool.clock.advance(3_000);
+      expect(held(w1)).toEqual(['js-1']);
+      expect(await pool.owners()).toEqual({ 'js-1': 'w1' });
+    });
+
+    it('leaves what waits to the leader, and takes it out of the queue when there is none', async () => {
+      await pool.publish('js-1', [aCheck('a')]);
+      await pool.place('js-1', { waiting });
+      const [w1] = await join('w1');
+      await pool.clock.advance(26_000);
+      expect(held(w1)).toEqual([]);
+      await pool.clock.advance(2_000);
+      expect(held(w1)).toEqual(['js-1']);
+      const { entries } = await pool.store.snapshot(pool.keys.jobsets);
+      expect(decodeJobset('js-1' as JobsetId, entries[0] as Entry).waiting).toBe(null);
+    });
+
+    it('looks at what it put off as soon as it has room again', async () => {
+      const [w1] = await join('w1');
+      w1.load.isFull = true;
+      await pool.clock.advance(3_000);
+      await pool.publish('js-1', [aCheck('a')]);
+      await pool.place('js-1', { waiting });
+      await pool.clock.advance(60_000);
+      expect(held(w1)).toEqual([]);
+      w1.load.isFull = false;
+      await pool.clock.advance(33_000);
+      expect(held(w1)).toEqual(['js-1']);
+    });
+  });
+
   it('shares what comes free while all start: none holds much more than its part', async () => {
     const members = Array.from({ length: 4 }, (_, n) => pool.join(`w${n}`));
     await pool.clock.advance(1_000);
@@ -300,6 +442,29 @@ describe('the claimer', () => {
     expect(held(w1)).toEqual([]);
     await pool.clock.advance(500);
     expect(held(w1)).toEqual(['js-1']);
+  });
+
+  it('waits no longer with it because its record is written meanwhile', async () => {
+    const id = 'js-1' as JobsetId;
+    const value = encodeOwnership({ worker: null, nonce: 'n', holdMs: 7_000 });
+    await pool.store.commit([], [{ kind: 'put', key: pool.keys.owner(id), value }]);
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(6_000);
+    await pool.place('js-1', { moveTo: null });
+    await pool.clock.advance(1_400);
+    expect(held(w1)).toEqual(['js-1']);
+  });
+
+  it('takes back what it has given away, when nobody else does', async () => {
+    const id = 'js-1' as JobsetId;
+    await pool.publish('js-1', [aCheck('a')]);
+    const w1 = pool.join('w1');
+    await pool.clock.advance(500);
+    const value = encodeOwnership({ worker: null, nonce: 'n', holdMs: 0 });
+    await pool.store.commit([], [{ kind: 'put', key: pool.keys.owner(id), value }]);
+    await pool.clock.advance(500);
+    expect(w1.workload.log).toEqual(['+js-1', '-js-1', '+js-1']);
   });
 
   it('tells the ledger that it holds a jobset even if new content comes before its first beat', async () => {

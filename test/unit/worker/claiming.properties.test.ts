@@ -35,41 +35,43 @@ const holding: fc.Arbitrary<Holding> = fc.record({
   proven: fc.boolean(),
 });
 
+const seen = (sight: Sight) => ({ sight, waits: false, isAnothers: false });
+
 const always = (holds: (sight: Sight, holding: Holding) => void): void =>
   fc.assert(fc.property(sight, holding, holds), { numRuns: 1000 });
 
 it('does nothing about a jobset that is gone but let go of it', () =>
   always((sight, holding) => {
     const gone = { ...sight, revision: 0 };
-    expect(moveFor(ME, gone, holding)).toBe('lose');
-    expect(moveFor(ME, gone, undefined)).toBe('none');
+    expect(moveFor(ME, seen(gone), holding)).toBe('lose');
+    expect(moveFor(ME, seen(gone), undefined)).toBe('none');
   }));
 
 it('lets go of what another one has', () =>
   always((sight, holding) => {
     fc.pre(sight.revision > 0 && sight.owner === OTHER);
     fc.pre(!holding.proven || sight.ownRevision !== holding.token);
-    expect(moveFor(ME, sight, holding)).toBe('lose');
+    expect(moveFor(ME, seen(sight), holding)).toBe('lose');
   }));
 
 it('claims nothing that another one has', () =>
   always((sight, holding) => {
     fc.pre(sight.owner === OTHER);
-    expect(moveFor(ME, sight, undefined)).toBe('none');
-    expect(moveFor(ME, sight, holding)).not.toBe('claim');
+    expect(moveFor(ME, seen(sight), undefined)).toBe('none');
+    expect(moveFor(ME, seen(sight), holding)).not.toBe('claim');
   }));
 
 it('claims what nobody has', () =>
   always((sight) => {
     fc.pre(sight.revision > 0 && sight.owner === null);
-    expect(moveFor(ME, sight, undefined)).toBe('claim');
+    expect(moveFor(ME, seen(sight), undefined)).toBe('claim');
   }));
 
 it('is at rest once it holds what it sees', () =>
   always((sight) => {
     fc.pre(sight.revision > 0 && sight.owner === ME);
     const held = { token: sight.ownRevision, revision: sight.revision, proven: true };
-    expect(moveFor(ME, sight, held)).toBe('none');
+    expect(moveFor(ME, seen(sight), held)).toBe('none');
   }));
 
 it('takes things on only while it is attached and not on its way out', () =>

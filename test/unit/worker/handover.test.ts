@@ -142,13 +142,15 @@ describe('the progress that a heartbeat stores', () => {
     expect(worker.scheduler.progress()).toEqual({ through, open: [], left: {} });
   });
 
-  it('stays before what is being dropped: nobody runs that until it is handed over', async () => {
+  it('names what is being dropped: nobody runs that until it is handed over', async () => {
     worker.probe.script = () => ({ afterMs: 4 * SECOND, observation: anAnswer() });
     worker.scheduler.hold(aJobset([aCheck('a/', everySecond)]));
     await worker.clock.advance(1_500);
     const dropped = worker.scheduler.drop(JOBSET, 5 * SECOND);
     await worker.clock.advance(2_000);
-    expect(worker.scheduler.progress().through).toBeLessThan(NOON + 27 * SECOND);
+    const { open } = worker.scheduler.progress();
+    // The run in flight, which is the earlier, counts.
+    expect(new Map(open).get(idOf('a/'))).toBeLessThan(NOON + 27 * SECOND);
     await worker.clock.until(dropped);
     expect(worker.scheduler.progress().through).toBe(worker.clock.now());
   });
@@ -349,16 +351,27 @@ describe('checks that are set aside', () => {
     expect(progress).toEqual({ through: NOON + 31 * SECOND, open: [] });
   });
 
-  it('hold back the progress of the worker for as long', async () => {
+  it('do not hold back the progress of the worker: what they miss is named', async () => {
+    await worker.clock.until(aside());
+    expect(worker.scheduler.progress().open).toEqual([]);
+    await worker.clock.advance(20 * SECOND);
+    const { through, open } = worker.scheduler.progress();
+    expect(through).toBe(worker.clock.now());
+    expect(open).toEqual([[idOf('a/'), NOON + 30 * SECOND]]);
+  });
+
+  it('are handed on with what they have missed when all of the jobset is', async () => {
     await worker.clock.until(aside());
     await worker.clock.advance(20 * SECOND);
-    expect(worker.scheduler.progress().through).toBe(NOON + 30 * SECOND - 1);
+    const { progress } = await worker.clock.until(worker.scheduler.drop(JOBSET, SECOND));
+    const missed = [idOf('a/'), NOON + 30 * SECOND];
+    expect(progress).toEqual({ through: worker.clock.now(), open: [missed] });
   });
 
   it('are caught up when they are put back', async () => {
     await worker.clock.until(aside());
     await worker.clock.advance(20 * SECOND);
-    worker.scheduler.putBack(JOBSET);
+    worker.scheduler.putBack(JOBSET, new Set([idOf('a/')]));
     await worker.clock.advance(100);
     expect(startsOf('a/')).toBe(1);
     expect(worker.tally.skipped.catchup).toBe(1);

@@ -3,10 +3,11 @@ import { LEASE_TIMING } from '../../../src/shared/coordination/heartbeat.ts';
 import { Keys } from '../../../src/shared/coordination/keys.ts';
 import { MemoryStore } from '../../../src/shared/coordination/kv-memory.ts';
 import { Ledger } from '../../../src/shared/coordination/ledger.ts';
-import { decodeProgress } from '../../../src/shared/coordination/records.ts';
+import { decodeProgress, decodeWorker } from '../../../src/shared/coordination/records.ts';
 import type { WorkerId } from '../../../src/shared/domain/check.ts';
 import { silentLog } from '../../../src/shared/runtime/log.ts';
 import { Membership } from '../../../src/worker/membership.ts';
+import { NO_LOAD } from '../../support/builders.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
@@ -20,6 +21,7 @@ const aMember = () => {
   const store = new MemoryStore({ clock });
   const network = new FaultyStore(store);
   const told: string[] = [];
+  const itself = { isFull: false, isStuck: false };
   const stop = new AbortController();
   const membership = new Membership({
     clock,
@@ -29,6 +31,7 @@ const aMember = () => {
     worker: {
       id: ME,
       state: 'up',
+      capacity: { places: 256, jobs: null },
       host: 'host',
       zone: null,
       version: '0.0.0',
@@ -41,15 +44,18 @@ const aMember = () => {
       checkpoints: new Map(),
       progress: { through: clock.now(), open: [], left: {} },
       checks: 0,
+      load: NO_LOAD,
       stored: () => {},
     }),
+    isFull: () => itself.isFull,
+    isStuck: () => itself.isStuck,
     onBeat: () => {},
     onLeaseLost: () => told.push('lost'),
     onAttached: () => told.push('attached'),
     onDetached: () => told.push('detached'),
   });
   const ended = membership.run(stop.signal);
-  return { clock, store, network, told, membership, stop, ended };
+  return { clock, store, network, itself, told, membership, stop, ended };
 };
 
 let member: ReturnType<typeof aMember>;
@@ -237,5 +243,104 @@ describe('a member of the pool', () => {
     await clock.advance(12_000);
     expect(told.filter((what) => what === 'lost').length).toBeGreaterThan(5);
     expect(told.filter((what) => what === 'lost').length).toBeLessThan(60);
+  });
+});
+
+describe('the state of a member', () => {
+  const known = async () => {
+    const { entries } = await member.store.snapshot(keys.workers);
+    return entries.map((entry) => decodeWorker(ME, entry).state);
+  };
+
+  it('is known to the others a beat after it is full, and a beat after it has room again', async () => {
+    const { clock, itself, told } = member;
+    await clock.advance(10_000);
+    expect(await known()).toEqual(['up']);
+    itself.isFull = true;
+    await clock.advance(2_100);
+    expect(await known()).toEqual(['full']);
+    itself.isFull = false;
+    await clock.advance(2_100);
+    expect(await known()).toEqual(['up']);
+    expect(told).toEqual(['attached']);
+  });
+
+  it('changes under its lease, so that it goes with it', async () => {
+    const { clock, store, itself, membership, stop } = member;
+    itself.isFull = true;
+    await clock.advance(10_000);
+    stop.abort();
+    await clock.until(membership.leave());
+    expect((await store.snapshot(keys.workers)).entries).toEqual([]);
+  });
+
+  it('stays full through another lease', async () => {
+    const { clock, store, itself, told } = member;
+    itself.isFull = true;
+    await clock.advance(10_000);
+    await store.commit([], [{ kind: 'delete', key: keys.worker(ME) }]);
+    await clock.advance(3_000);
+    expect(told).toEqual(['attached', 'detached', 'lost', 'attached']);
+    expect(await known()).toEqual(['full']);
+  });
+
+  it('is draining from then on, however full it is', async () => {
+    const { clock, itself, membership } = member;
+    await clock.advance(10_000);
+    itself.isFull = true;
+    await clock.until(membership.announceDraining());
+    itself.isFull = false;
+    await clock.advance(5_000);
+    expect(await known()).toEqual(['draining']);
+  });
+
+  it('is draining also when that is said while it is being said that it is full', async () => {
+    const { clock, network, itself, membership } = member;
+    await clock.advance(10_000);
+    itself.isFull = true;
+    network.beforeAnswer = () => clock.sleep(500);
+    await clock.advance(1_900);
+    await clock.until(membership.announceDraining());
+    await clock.advance(3_000);
+    expect(await known()).toEqual(['draining']);
+  });
+
+  it('is told again when nobody knows whether it was heard, and beats go on', async () => {
+    const { clock, store, network, itself, told, membership } = member;
+    await clock.advance(10_000);
+    network.nextFault = (then) =>
+      then.some((one) => one.kind === 'put' && one.key === keys.worker(ME)) ? 'answer' : null;
+    itself.isFull = true;
+    await clock.advance(2_100);
+    expect(await known()).toEqual(['full']);
+    network.nextFault = null;
+    await clock.advance(4_200);
+    const { entries } = await store.snapshot(keys.worker(ME));
+    expect(membership.registration?.revision).toBe(entries[0]?.modRevision);
+    expect(membership.registration?.worker.state).toBe('full');
+    expect(told).toEqual(['attached']);
+  });
+});
+
+describe('a member whose checks do not start', () => {
+  it('does not come back after it was taken out, until they do', async () => {
+    const { clock, store, itself, told } = member;
+    await clock.advance(10_000);
+    itself.isStuck = true;
+    await store.commit([], [{ kind: 'delete', key: keys.worker(ME) }]);
+    await clock.advance(20_000);
+    expect(told).toEqual(['attached', 'detached', 'lost']);
+    expect((await store.snapshot(keys.workers)).entries).toEqual([]);
+    itself.isStuck = false;
+    await clock.advance(1_000);
+    expect(told.at(-1)).toBe('attached');
+  });
+
+  it('stays while nobody takes it out', async () => {
+    const { clock, itself, told } = member;
+    await clock.advance(10_000);
+    itself.isStuck = true;
+    await clock.advance(20_000);
+    expect(told).toEqual(['attached']);
   });
 });

@@ -13,6 +13,7 @@ import type {
 import { WatcherError } from '../../../src/shared/domain/errors.ts';
 import type { Handover, Jobset, WorkerRecord } from '../../../src/shared/domain/jobset.ts';
 import { silentLog } from '../../../src/shared/runtime/log.ts';
+import { Moving } from '../../../src/worker/moving.ts';
 import type { Plan } from '../../../src/worker/plan.ts';
 import { Reachability } from '../../../src/worker/reachability.ts';
 import { aCheck } from '../../support/builders.ts';
@@ -28,6 +29,7 @@ const keys = new Keys();
 const aWorker = (id: string): WorkerRecord => ({
   id: id as WorkerId,
   state: 'up',
+  capacity: { places: 256, jobs: null },
   host: 'host',
   version: '0.0.0',
   zone: null,
@@ -59,13 +61,9 @@ const aPool = async () => {
   const setAside: JobsetId[] = [];
   const suspicions: string[] = [];
   const state = { doubts: false, quiet: Promise.resolve(), offered: 0 };
-  const reachability = new Reachability({
+  const moving = new Moving({
     clock,
-    log: silentLog,
     ledger,
-    worker: by.worker,
-    members,
-    probes: { http: probe },
     custody: {
       claimOf: (id) => claims.get(id) ?? null,
       setAside: async (id, jobs) => {
@@ -78,7 +76,17 @@ const aPool = async () => {
         aside.delete(id);
         putBack.push(id);
       },
+      suspects: () => false,
     },
+  });
+  const reachability = new Reachability({
+    clock,
+    log: silentLog,
+    ledger,
+    worker: by.worker,
+    members,
+    probes: { http: probe },
+    moving,
     doubts: () => state.doubts,
     onSuspicion: (change) => suspicions.push(change),
     onOffered: (jobs) => {
@@ -101,6 +109,8 @@ const aPool = async () => {
       chunks: chunks.length,
       zone: null,
       avoid: avoid as readonly WorkerId[],
+      waiting: null,
+      moveTo: null,
     };
     await store.commit(
       [],

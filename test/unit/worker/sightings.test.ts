@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Keys } from '../../../src/shared/coordination/keys.ts';
 import type { Change, Entry } from '../../../src/shared/coordination/kv.ts';
 import { encodeJobset, encodeOwnership } from '../../../src/shared/coordination/records.ts';
-import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
+import type { CheckId, JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
+import type { Jobset } from '../../../src/shared/domain/jobset.ts';
 import { Sightings } from '../../../src/worker/sightings.ts';
 
 const keys = new Keys();
@@ -22,6 +23,8 @@ const aJobset = {
   chunks: 1,
   zone: null,
   avoid: [],
+  waiting: null,
+  moveTo: null,
 } as const;
 const jobset = (modRevision: number): Entry => ({
   key: keys.jobset(js),
@@ -153,13 +156,9 @@ describe('what a worker sees of the ledger', () => {
   it('takes what refuses a claim for true, also where a restored store is older than the claim', () => {
     sightings.jobsetsAre([jobset(10)], 11, false);
     sightings.ownersAre([owned('w1', 60)], 60, false);
-    const known = sightings.of(js);
-    sightings.refused(js, known, {
-      revision: 10,
-      ownRevision: 40,
-      owner: 'w2' as WorkerId,
-      at: 45,
-    });
+    const sight = { revision: 10, ownRevision: 40, owner: 'w2' as WorkerId, at: 45 };
+    const refusal = { claimed: null, sight, own: owned('w2', 40), record: jobset(10) };
+    sightings.refused(js, sightings.of(js), refusal);
     expect(sightings.of(js)).toMatchObject({ owner: 'w2', ownRevision: 40 });
   });
 
@@ -168,6 +167,53 @@ describe('what a worker sees of the ledger', () => {
     sightings.ownersAre([owned('w2', 60)], 60, false);
     sightings.learn(js, { revision: 10, ownRevision: 50, owner: 'w1' as WorkerId, at: 50 });
     expect(sightings.of(js).owner).toBe('w2');
+  });
+
+  it('sees by a claim that was refused that the jobset waits now, and is left alone for a while', () => {
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([owned(null, 12)], 20, false);
+    const waiting = { reason: 'late', since: 0, by: 'w1' as WorkerId, load: 1 } as const;
+    const record = { ...jobset(60), value: encodeJobset({ ...aJobset, waiting }) };
+    const held = encodeOwnership({ worker: null, nonce: 'n', holdMs: 6_000 });
+    const own = { ...owned(null, 60), value: held };
+    const sight = { revision: 60, ownRevision: 60, owner: null, at: 61 };
+    sightings.refused(js, sightings.of(js), { claimed: null, sight, own, record });
+    expect(sightings.of(js)).toEqual(sight);
+    expect(sightings.placementOf(js).waiting).toEqual(waiting);
+    expect(sightings.waiterOf(js, 60)?.id).toBe(js);
+    expect(sightings.holdMsOf(js)).toBe(6_000);
+  });
+
+  it('sees by a claim that was refused that the jobset is gone', () => {
+    sightings.jobsetsAre([jobset(10)], 11, false);
+    sightings.ownersAre([], 20, false);
+    const sight = { revision: 0, ownRevision: 0, owner: null, at: 61 };
+    const refusal = { claimed: null, sight, own: undefined, record: undefined };
+    sightings.refused(js, sightings.of(js), refusal);
+    expect(sightings.of(js).revision).toBe(0);
+  });
+
+  it('sees by its record alone who may run a jobset, and of one that waits which jobs those are', () => {
+    const waiting = { reason: 'full', since: 1, by: 'w1' as WorkerId, load: 2 } as const;
+    const jobs = ['a' as CheckId, 'b' as CheckId];
+    const record = { ...aJobset, jobs, zone: 'east', avoid: ['w2' as WorkerId] };
+    const at = (content: Jobset, modRevision: number) =>
+      put({ ...jobset(modRevision), value: encodeJobset(content) });
+    sightings.jobsetsAre([], 9, false);
+    sightings.jobsetsChanged([at(record, 10)]);
+    const { zone, avoid } = record;
+    expect(sightings.placementOf(js)).toEqual({ zone, avoid, waiting: null, moveTo: null });
+    expect(sightings.waiterOf(js, 10)).toBeNull();
+    sightings.jobsetsChanged([at({ ...record, waiting }, 11)]);
+    expect(sightings.waiterOf(js, 11)).toEqual({ ...record, waiting });
+    sightings.jobsetsChanged([at(aJobset, 12)]);
+    expect(sightings.placementOf(js)).toEqual({
+      zone: null,
+      avoid: [],
+      waiting: null,
+      moveTo: null,
+    });
+    expect(sightings.waiterOf(js, 12)).toBeNull();
   });
 
   it('counts who holds how much', () => {

@@ -3,7 +3,8 @@ import { LEASE_TIMING } from '../../../src/shared/coordination/heartbeat.ts';
 import { Keys } from '../../../src/shared/coordination/keys.ts';
 import { encodeJobset, encodeWorker } from '../../../src/shared/coordination/records.ts';
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
-import type { WorkerRecord } from '../../../src/shared/domain/jobset.ts';
+import type { Jobset, Waiting, WorkerRecord } from '../../../src/shared/domain/jobset.ts';
+import type { ScalingMode } from '../../../src/shared/domain/pool-settings.ts';
 import type { Clock, Timer } from '../../../src/shared/runtime/clock.ts';
 import { Members } from '../../../src/worker/members.ts';
 import { Sightings } from '../../../src/worker/sightings.ts';
@@ -16,6 +17,7 @@ const js = 'js-1' as JobsetId;
 const aWorker = (id: string): WorkerRecord => ({
   id: id as WorkerId,
   state: 'up',
+  capacity: { places: 256, jobs: null },
   host: 'host',
   zone: null,
   version: '0.0.0',
@@ -36,7 +38,12 @@ class HastyClock extends ManualClock {
   }
 }
 
-const someTurns = (clock: ManualClock & Clock, avoid: readonly WorkerId[] = []) => {
+const someTurns = (
+  clock: ManualClock & Clock,
+  avoid: readonly WorkerId[] = [],
+  { mode = 'rebalance', ...more }: Partial<Jobset> & { readonly mode?: ScalingMode } = {},
+) => {
+  const state = { isFull: false };
   const sightings = new Sightings(keys, { change: () => {}, wentBack: () => {} });
   const members = new Members(keys, () => {});
   const turned: JobsetId[] = [];
@@ -48,6 +55,9 @@ const someTurns = (clock: ManualClock & Clock, avoid: readonly WorkerId[] = []) 
     chunks: 1,
     zone: null,
     avoid,
+    waiting: null,
+    moveTo: null,
+    ...more,
   } as const;
   sightings.ownersAre([], 10, false);
   sightings.jobsetsAre([entry(keys.jobset(js), encodeJobset(jobset), 5)], 10, false);
@@ -56,15 +66,18 @@ const someTurns = (clock: ManualClock & Clock, avoid: readonly WorkerId[] = []) 
     random: seededRandom(1),
     me: aWorker('w1'),
     timing: LEASE_TIMING,
+    mode,
+    isFull: () => state.isFull,
     members,
     sightings,
     onTurn: (id) => turned.push(id),
   });
-  const seeMembers = (...ids: string[]) =>
+  const see = (...workers: WorkerRecord[]) =>
     members.membersAre(
-      ids.map((id) => entry(keys.worker(id as WorkerId), encodeWorker(aWorker(id)), 1)),
+      workers.map((worker) => entry(keys.worker(worker.id), encodeWorker(worker), 1)),
     );
-  return { turns, turned, members, seeMembers };
+  const seeMembers = (...ids: string[]) => see(...ids.map(aWorker));
+  return { turns, turned, members, seeMembers, see, state };
 };
 
 describe('the turn of a worker', () => {
@@ -125,6 +138,120 @@ describe('the turn of a worker', () => {
     turns.hasCome(js, false);
     turns.over(js);
     await clock.advance(600);
+    expect(turned).toEqual([]);
+  });
+});
+
+const W1 = 'w1' as WorkerId;
+const W2 = 'w2' as WorkerId;
+const full = (id: string): WorkerRecord => ({ ...aWorker(id), state: 'full' });
+
+describe('the turn of a worker that is full', () => {
+  it('comes a lease after that of those with room', async () => {
+    const clock = new ManualClock();
+    const { turns, turned, seeMembers, state } = someTurns(clock);
+    state.isFull = true;
+    seeMembers('w1', 'w2');
+    expect(turns.hasCome(js, false)).toBe(false);
+    await clock.advance(LEASE_TIMING.ttlMs);
+    expect(turned).toEqual([]);
+    await clock.advance(600);
+    expect(turned).toEqual([js]);
+  });
+
+  it('does not wait for a lease where nobody has room', async () => {
+    const clock = new ManualClock();
+    const { turns, turned, see, state } = someTurns(clock);
+    state.isFull = true;
+    see(full('w1'), full('w2'));
+    turns.hasCome(js, false);
+    await clock.advance(600);
+    expect(turned).toEqual([js]);
+  });
+
+  it('never comes where the pool sheds', async () => {
+    const clock = new ManualClock();
+    const { turns, turned, seeMembers, state } = someTurns(clock, [], { mode: 'shed' });
+    state.isFull = true;
+    seeMembers('w1', 'w2');
+    expect(turns.hasCome(js, false)).toBe(false);
+    await clock.advance(600_000);
+    expect(turned).toEqual([]);
+    seeMembers('w1');
+    expect(turns.hasCome(js, false)).toBe(false);
+  });
+
+  it.each([
+    ['has room again', true],
+    ['has become full', false],
+  ])('is reckoned anew when it %s', async (_, isFull) => {
+    const clock = new ManualClock();
+    const { turns, turned, seeMembers, state } = someTurns(clock);
+    state.isFull = isFull;
+    seeMembers('w1', 'w2');
+    turns.hasCome(js, false);
+    state.isFull = !isFull;
+    turns.hasCome(js, false);
+    await clock.advance(600);
+    expect(turned).toEqual(isFull ? [js] : []);
+  });
+});
+
+describe('the turn for what the leader has ordered', () => {
+  it.each(['up', 'full'] as const)('comes at once to the one that is to run it (%s)', (was) => {
+    const { turns, seeMembers, state } = someTurns(new ManualClock(), [], { moveTo: W1 });
+    state.isFull = was === 'full';
+    seeMembers('w1', 'w2', 'w3');
+    expect(turns.hasCome(js, false)).toBe(true);
+  });
+
+  it('comes to others a lease later', async () => {
+    const clock = new ManualClock();
+    const { turns, turned, seeMembers } = someTurns(clock, [], { moveTo: W2 });
+    seeMembers('w1', 'w2', 'w3');
+    turns.hasCome(js, false);
+    await clock.advance(LEASE_TIMING.ttlMs);
+    expect(turned).toEqual([]);
+    await clock.advance(600);
+    expect(turned).toEqual([js]);
+  });
+
+  it('comes as for any other when the one it was for is not there', async () => {
+    const clock = new ManualClock();
+    const { turns, turned, seeMembers } = someTurns(clock, [], { moveTo: W2 });
+    seeMembers('w1', 'w3');
+    turns.hasCome(js, false);
+    await clock.advance(600);
+    expect(turned).toEqual([js]);
+  });
+});
+
+describe('the turn for what waits', () => {
+  const waiting: Waiting = { reason: 'late', since: 0, by: W2, load: 1 };
+
+  it('comes when nobody has placed it for half a minute', async () => {
+    const clock = new ManualClock();
+    const { turns, turned, seeMembers } = someTurns(clock, [], { waiting });
+    seeMembers('w1', 'w2');
+    turns.hasCome(js, false);
+    await clock.advance(30_000);
+    expect(turned).toEqual([]);
+    await clock.advance(600);
+    expect(turned).toEqual([js]);
+  });
+
+  it.each([
+    ['one that is full', true, 'late'],
+    ['anybody, of what is in quarantine', false, 'quarantined'],
+  ] as const)('does not come to %s', async (_, isFull, reason) => {
+    const clock = new ManualClock();
+    const { turns, turned, seeMembers, state } = someTurns(clock, [], {
+      waiting: { ...waiting, reason },
+    });
+    state.isFull = isFull;
+    seeMembers('w1');
+    expect(turns.hasCome(js, false)).toBe(false);
+    await clock.advance(600_000);
     expect(turned).toEqual([]);
   });
 });
