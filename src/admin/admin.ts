@@ -1,6 +1,6 @@
 /**
- * The admin role: campaign → lead → resign. While it leads it publishes what it is offered and keeps the
- * ledger whole. Workers claim and run without it, so all that an admin's death stops is change.
+ * The admin role: campaign → lead → resign. While it leads it publishes what it is offered, keeps the ledger
+ * whole and the pool on time. Workers claim and run without it, so all that an admin's death stops is change.
  */
 
 import { backoffMs, isAway } from '../shared/coordination/backoff.ts';
@@ -12,11 +12,13 @@ import type { Log } from '../shared/runtime/log.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import type { Audit } from './audit.ts';
 import type { Publisher, PublishReport } from './publisher.ts';
+import type { Steering } from './steering.ts';
 
 export interface AdminOptions {
   readonly election: Election;
   readonly publisher: Publisher;
   readonly audit: Pick<Audit, 'run'>;
+  readonly steering: Pick<Steering, 'run'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -107,7 +109,9 @@ export class Admin {
   async #lead(term: Term, signal: AbortSignal): Promise<void> {
     this.#leading = true;
     this.#stale = true;
-    const audited = this.#options.audit.run(term, signal, () => this.#publishSoon());
+    const { audit, steering } = this.#options;
+    const audited = audit.run(term, signal, () => this.#publishSoon());
+    const steered = steering.run(term, signal);
     let failures = 0;
     while (!signal.aborted) {
       const done = await this.#publish(term);
@@ -118,7 +122,7 @@ export class Admin {
     }
     this.#leading = false;
     this.#tellWaiting();
-    await audited;
+    await Promise.all([audited, steered]);
   }
 
   #tellWaiting(): void {

@@ -13,6 +13,8 @@ export type Packed = Pick<Jobset, 'id' | 'zone' | 'jobs'>;
 export interface PackingChange {
   /** Jobs to take away, by the jobset in which they stand. */
   readonly gone: ReadonlyMap<JobsetId, ReadonlySet<CheckId>>;
+  /** Jobsets that take no more jobs: what waits for a place must not make others wait. */
+  readonly closed?: ReadonlySet<JobsetId>;
   /** Jobs that stand nowhere yet. */
   readonly fresh: ReadonlyMap<CheckId, Zone>;
 }
@@ -29,12 +31,14 @@ export interface PackingOptions {
  */
 export const pack = (
   current: readonly Packed[],
-  { gone, fresh }: PackingChange,
+  { gone, fresh, closed }: PackingChange,
   options: PackingOptions,
 ): Packed[] => {
   const byId = new Map(current.map((jobset) => [jobset.id, without(jobset, gone.get(jobset.id))]));
   for (const [zone, jobs] of Map.groupBy(fresh.keys(), (job) => fresh.get(job) ?? null)) {
-    const ofZone = [...byId.values()].filter((jobset) => jobset.zone === zone);
+    const ofZone = [...byId.values()].filter(
+      ({ id, ...one }) => one.zone === zone && !closed?.has(id),
+    );
     for (const jobset of filled(ofZone, { jobs, zone }, options)) byId.set(jobset.id, jobset);
   }
   return [...byId.values()];

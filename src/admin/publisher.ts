@@ -163,7 +163,8 @@ export class Publisher {
     const { comparison, tally, slice } = round;
     const current = [...comparison.standing.values()].map(({ jobset }) => jobset);
     const newId = () => this.#options.random.uuid() as JobsetId;
-    const packed = pack(current, change, { size: JOBSET_SIZE, newId });
+    const closed = new Set(current.filter(({ waiting }) => waiting !== null).map(({ id }) => id));
+    const packed = pack(current, { ...change, closed }, { size: JOBSET_SIZE, newId });
     for (const jobset of packed) {
       if (slice.isSpent) await slice.rest();
       try {

@@ -1,7 +1,8 @@
 /** Rules of the audit about who works and who holds what. */
 
+import { encodeJobset } from '../shared/coordination/records.ts';
 import type { WorkerId } from '../shared/domain/check.ts';
-import { absent, deleting, type Rule } from './sweep-repair.ts';
+import { absent, asSeen, deleting, ownerAsSeen, put, type Rule, repair } from './sweep-repair.ts';
 
 /** Clocks of machines differ; by that much, none does. */
 const FUTURE_MS = 3_600_000;
@@ -37,6 +38,33 @@ export const strayCheckpoints: Rule = function* ({ picture, keys }) {
   for (const [id, { entry, record }] of picture.checkpoints)
     if (record !== null && !picture.jobsets.has(id))
       yield deleting('checkpoint_without_jobset', entry, [absent(keys.jobset(id))]);
+};
+
+export const straySuspects: Rule = function* ({ picture, keys }) {
+  for (const [id, { entry, record }] of picture.suspects)
+    if (record !== null && !picture.jobsets.has(id))
+      yield deleting('suspects_without_jobset', entry, [absent(keys.jobset(id))]);
+};
+
+/**
+ * An order that has been obeyed, that somebody was quicker than, or whose worker is gone: it must not
+ * look like a new one when the jobset is written for another reason. The races: it is ordered anew, and
+ * the jobset's revision moves on; or it is claimed or handed back at this moment.
+ */
+export const voidOrders: Rule = function* (scene) {
+  const { picture, keys } = scene;
+  for (const [id, { entry, record }] of picture.jobsets) {
+    const to = record?.moveTo ?? null;
+    if (record === null || to === null) continue;
+    const own = picture.owners.get(id);
+    const owner = own?.record?.worker ?? null;
+    const isLater = own !== undefined && own.entry.modRevision > entry.modRevision;
+    const isOver = owner === to || (owner !== null && isLater);
+    if (!isOver && picture.workers.has(to)) continue;
+    const gone = isOver ? ownerAsSeen(scene, id) : absent(keys.worker(to));
+    const writes = [put(entry.key, encodeJobset({ ...record, moveTo: null }))];
+    yield repair('order_void', entry, { when: [asSeen(entry), gone], writes });
+  }
 };
 
 /**

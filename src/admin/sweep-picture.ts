@@ -12,6 +12,7 @@ import {
   decodeJobset,
   decodeOwnership,
   decodeProgress,
+  decodeSuspects,
   decodeWorker,
   NewerRecord,
 } from '../shared/coordination/records.ts';
@@ -22,6 +23,7 @@ import type {
   Jobset,
   Ownership,
   Progress,
+  Suspects,
   WorkerRecord,
 } from '../shared/domain/jobset.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
@@ -52,6 +54,7 @@ export interface Picture extends Content {
   readonly owners: ReadonlyMap<JobsetId, Seen<Ownership>>;
   readonly jobsets: ReadonlyMap<JobsetId, Seen<Jobset>>;
   readonly checkpoints: ReadonlyMap<JobsetId, Seen<Checkpoint>>;
+  readonly suspects: ReadonlyMap<JobsetId, Seen<Suspects>>;
   readonly chunks: ReadonlyMap<JobsetId, readonly Entry[]>;
   readonly unreadable: readonly Unreadable[];
 }
@@ -88,10 +91,12 @@ export const takePicture = async ({ store, keys, clock }: PictureSource): Promis
   const owners = await read(keys.owners, (_: JobsetId, entry) => decodeOwnership(entry));
   const jobsets = await read(keys.jobsets, decodeJobset);
   const checkpoints = await read(keys.checkpoints, (_: JobsetId, entry) => decodeCheckpoint(entry));
+  const suspects = await read(keys.allSuspects, (_: JobsetId, entry) => decodeSuspects(entry));
   const { entries } = await store.snapshot(keys.allDefinitions);
   const chunks = byJobset(entries, keys, unreadable);
   const content = await contentOf({ jobsets, chunks, unreadable }, slice);
-  return { progresses, workers, owners, jobsets, checkpoints, chunks, ...content, unreadable };
+  const about = { progresses, workers, owners, jobsets, checkpoints, suspects };
+  return { ...about, chunks, ...content, unreadable };
 };
 
 const contentOf = async (

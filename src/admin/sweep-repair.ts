@@ -13,8 +13,10 @@ export type RepairReason =
   | 'definitions_without_jobset'
   | 'job_doubled'
   | 'jobset_empty'
+  | 'order_void'
   | 'owner_without_jobset'
   | 'progress_unused'
+  | 'suspects_without_jobset'
   | 'worker_without_lease';
 
 export interface Repair {
@@ -82,6 +84,6 @@ export const ownerAsSeen = ({ picture, keys }: Scene, id: JobsetId): Condition =
 /** Takes a jobset away with all that is about it. */
 export const withdrawal = ({ picture, keys }: Scene, id: JobsetId): Write[] => {
   const chunks = (picture.chunks.get(id) ?? []).slice(0, DELETES_AT_ONCE);
-  const about = [keys.jobset(id), keys.owner(id), keys.checkpoint(id)];
+  const about = [keys.jobset(id), keys.owner(id), keys.checkpoint(id), keys.suspects(id)];
   return [...about, ...chunks.map(({ key }) => key)].map(deletion);
 };

@@ -10,10 +10,12 @@ import {
   futureProgress,
   strayCheckpoints,
   strayOwners,
+  straySuspects,
   unleasedWorkers,
   unreadables,
   unusedProgress,
   voidClaims,
+  voidOrders,
 } from './sweep-claims.ts';
 import {
   damagedDefinitions,
@@ -52,9 +54,11 @@ const RULES: readonly Rule[] = [
   emptyJobsets,
   strayOwners,
   strayCheckpoints,
+  straySuspects,
   strayDefinitions,
   damagedDefinitions,
   unusedProgress,
+  voidOrders,
   futureProgress,
   unreadables,
 ];

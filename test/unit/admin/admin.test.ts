@@ -38,6 +38,7 @@ describe('the admin', () => {
       election: new Election({ store: network, keys, clock, random, timing: LEASE_TIMING, id }),
       publisher: new Publisher({ publishing, clock, random }),
       audit: new Audit({ store: network, keys, clock, log: silentLog }),
+      steering: { run: async () => {} },
       clock,
       random,
       log,

@@ -5,6 +5,7 @@ import { encodeDefinitions } from '../../../src/shared/coordination/definitions.
 import { encodeCheckpoint } from '../../../src/shared/coordination/records.ts';
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import { WatcherError } from '../../../src/shared/domain/errors.ts';
+import { NO_LOAD } from '../../support/builders.ts';
 import { FaultyStore } from '../../support/faulty-store.ts';
 import { type AuditedLedger, aLedger, meddled, named, TERM } from './auditing.ts';
 
@@ -15,6 +16,8 @@ const W1 = 'w1' as WorkerId;
 const vacant = { v: 1, worker: null, nonce: 'n', holdMs: 0 };
 const heldBy = (worker: string) => ({ v: 1, worker, nonce: 'n', holdMs: 0 });
 const handedBack = { v: 1, worker: null, progress: { through: 0, open: [] }, states: {} };
+
+const suspects = { v: 1, by: 'w1', jobs: {} };
 
 interface Moments {
   readonly back: number;
@@ -59,18 +62,22 @@ describe('the audit', () => {
     await publish('j2', named('b'));
     await put(keys.owner(J2), vacant);
     await put(keys.checkpoint(J2), handedBack);
+    await put(keys.suspects(J1), suspects);
+    await put(keys.suspects(J2), suspects);
     await store.commit([], [{ kind: 'delete', key: keys.jobset(J2) }]);
     expect((await sweep()).repaired).toEqual({
       owner_without_jobset: 1,
       checkpoint_without_jobset: 1,
       definitions_without_jobset: 1,
+      suspects_without_jobset: 1,
     });
     expect(ledger.repairs.toSorted()).toEqual([
       'checkpoint_without_jobset',
       'definitions_without_jobset',
       'owner_without_jobset',
+      'suspects_without_jobset',
     ]);
-    expect(await ledger.allKeys()).toEqual(['def/j1/0', 'jobset/j1']);
+    expect(await ledger.allKeys()).toEqual(['def/j1/0', 'jobset/j1', 'suspects/j1']);
   });
 
   it('takes away chunks beyond those that their jobset counts', async () => {
@@ -87,6 +94,7 @@ describe('the audit', () => {
     await publish('j1', []);
     await put(keys.owner(J1), vacant);
     await put(keys.checkpoint(J1), handedBack);
+    await put(keys.suspects(J1), suspects);
     await publish('j2', []);
     const by = await join('w1');
     await claim('j2', by);
@@ -95,6 +103,71 @@ describe('the audit', () => {
     await by.lease.revoke();
     await sweep();
     expect(await ledger.allKeys()).toEqual([]);
+  });
+
+  describe('of what the leader has ordered', () => {
+    const W2 = 'w2' as WorkerId;
+    const ordered = async (to: WorkerId): Promise<void> => {
+      const { publish, join, claim } = ledger;
+      await publish('j1', named('a'));
+      await claim('j1', await join('w1'));
+      await publish('j1', named('a'), { moveTo: to });
+    };
+    const order = async () => (await ledger.picture()).jobsets.get(J1)?.record?.moveTo;
+
+    it('leaves an order that has yet to be obeyed', async () => {
+      await ordered(W2);
+      await ledger.join('w2');
+      expect((await sweep()).repaired).toEqual({});
+      expect(await order()).toBe('w2');
+    });
+
+    it('leaves one whose jobset was handed over and is to be claimed', async () => {
+      await ordered(W2);
+      await ledger.join('w2');
+      await ledger.put(ledger.keys.owner(J1), vacant);
+      expect((await sweep()).repaired).toEqual({});
+    });
+
+    it('takes back one whose worker is gone', async () => {
+      await ordered('gone' as WorkerId);
+      expect((await sweep()).repaired).toEqual({ order_void: 1 });
+      expect(await order()).toBeNull();
+      expect(await ledger.content()).toEqual({ j1: ['a'] });
+    });
+
+    it('takes back one that has been obeyed', async () => {
+      await ordered(W1);
+      expect((await sweep()).repaired).toEqual({ order_void: 1 });
+      expect(await order()).toBeNull();
+    });
+
+    it('takes back one that somebody else was quicker than', async () => {
+      const { publish, join, claim } = ledger;
+      await join('w2');
+      await publish('j1', named('a'), { moveTo: W2 });
+      await claim('j1', await join('w1'));
+      expect((await sweep()).repaired).toEqual({ order_void: 1 });
+    });
+
+    it('takes nothing back when its worker comes at this moment', async () => {
+      await ordered(W2);
+      let calls = 0;
+      const between = async () => {
+        calls += 1;
+        if (calls === 8) await ledger.join('w2');
+      };
+      await ledger.auditOn(meddled(ledger.store, between)).sweep(TERM);
+      expect(await order()).toBe('w2');
+    });
+  });
+
+  it('leaves what waits for a place where it is', async () => {
+    const waiting = { reason: 'full', since: 0, by: W1, load: 1 } as const;
+    await ledger.publish('j1', named('a'), { waiting });
+    await ledger.put(ledger.keys.owner(J1), vacant);
+    expect(await sweep()).toEqual({ repaired: {}, failed: 0, findings: [] });
+    expect((await ledger.picture()).jobsets.get(J1)?.record?.waiting).toEqual(waiting);
   });
 
   it('frees a jobset whose claim has no lease or no worker', async () => {
@@ -112,7 +185,15 @@ describe('the audit', () => {
   it('takes away a worker that nothing would ever end', async () => {
     const { put, keys, join } = ledger;
     await join('w1');
-    const ghost = { state: 'up', host: 'h', version: '0', zone: null, listen: null, started: 0 };
+    const ghost = {
+      state: 'up',
+      capacity: { places: 256, jobs: null },
+      host: 'h',
+      version: '0',
+      zone: null,
+      listen: null,
+      started: 0,
+    };
     await put(keys.worker('w2' as WorkerId), { v: 1, ...ghost });
     expect((await sweep()).repaired).toEqual({ worker_without_lease: 1 });
     expect(await ledger.allKeys()).toEqual(['worker/w1']);
@@ -458,7 +539,8 @@ describe('the clock check', () => {
     const ended = ledger.auditOn().run(TERM, over.signal, () => {});
     for (let n = 0; n < 1_850; n += 1) {
       for (const [worker, ahead] of Object.entries(aheadMs)) {
-        const beat = { v: 1, seq: n, at: ledger.clock.now() + ahead(n), owned: 0, checks: 0 };
+        const at = ledger.clock.now() + ahead(n);
+        const beat = { v: 1, seq: n, at, owned: 0, checks: 0, load: NO_LOAD };
         await ledger.put(ledger.keys.beat(worker as WorkerId), beat);
       }
       await ledger.clock.advance(2000);

@@ -17,7 +17,7 @@ import { encodeJobset } from '../../../src/shared/coordination/records.ts';
 import type { CheckDefinition, JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import type { Jobset } from '../../../src/shared/domain/jobset.ts';
 import type { Log } from '../../../src/shared/runtime/log.ts';
-import { aCheck } from '../../support/builders.ts';
+import { aCheck, NO_LOAD } from '../../support/builders.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
@@ -97,6 +97,8 @@ export const aLedger = () => {
         chunks: chunks.length,
         zone: null,
         avoid: [],
+        waiting: null,
+        moveTo: null,
         ...overrides,
       });
       await write(
@@ -109,7 +111,15 @@ export const aLedger = () => {
 
     join: async (id: string): Promise<Registration> => {
       const lease = await store.lease(6000);
-      const record = { state: 'up', host: id, version: '0', zone: null, listen: null, started: 0 };
+      const record = {
+        state: 'up',
+        capacity: { places: 256, jobs: null },
+        host: id,
+        version: '0',
+        zone: null,
+        listen: null,
+        started: 0,
+      };
       return ledger.register({ ...record, id: id as WorkerId } as Registration['worker'], lease);
     },
 
@@ -129,7 +139,7 @@ export const aLedger = () => {
     },
 
     beat: async (by: Registration, claims: readonly Claim[]): Promise<void> => {
-      const beat = { seq: 1, at: clock.now(), owned: claims.length, checks: 0 };
+      const beat = { seq: 1, at: clock.now(), owned: claims.length, checks: 0, load: NO_LOAD };
       const progress = { through: clock.now(), open: [], left: {} };
       const checkpoints = new Map(
         claims.map(({ jobset }) => [jobset, { worker: by.worker.id, progress: null, states: {} }]),

@@ -33,6 +33,7 @@ describe('a pool with a leading admin', () => {
       election: new Election({ ...options, timing: LEASE_TIMING, id: 'a1' }),
       publisher: new Publisher({ ...options, publishing: new Publishing(options) }),
       audit: ledger.auditOn(),
+      steering: { run: async () => {} },
     });
     admin.offer(aCatalogue(CHECKS));
     admin.start();

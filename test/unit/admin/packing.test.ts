@@ -41,6 +41,17 @@ const pairs = (jobsets: readonly Packed[]) =>
   jobsets.flatMap(({ id, jobs }) => jobs.map((job) => [job, id] as const));
 
 describe('packing', () => {
+  it('puts nothing to what waits for a place', () => {
+    const current = [jobset('x', 'a'), jobset('y', 'b', 'c')];
+    const change = { gone: new Map(), fresh: new Map([['n' as CheckId, null]]) };
+    const closed = new Set(['x' as JobsetId]);
+    const options = { size: SIZE, newId: newIds() };
+    expect(pack(current, { ...change, closed }, options)).toEqual([
+      jobset('x', 'a'),
+      jobset('y', 'b', 'c', 'n'),
+    ]);
+  });
+
   it.each([
     [
       'fills new jobsets in order',

@@ -8,12 +8,15 @@ import { Keys } from '../../../src/shared/coordination/keys.ts';
 import { type Change, LIMITS } from '../../../src/shared/coordination/kv.ts';
 import { MemoryStore } from '../../../src/shared/coordination/kv-memory.ts';
 import { Publishing } from '../../../src/shared/coordination/publishing.ts';
-import type { CheckDefinition, JobsetId } from '../../../src/shared/domain/check.ts';
+import { encodeJobset, encodeSuspects } from '../../../src/shared/coordination/records.ts';
+import type { CheckDefinition, JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import { WatcherError } from '../../../src/shared/domain/errors.ts';
+import type { Waiting } from '../../../src/shared/domain/jobset.ts';
 import { aCheck, aSpec } from '../../support/builders.ts';
 import { aCatalogue } from '../../support/fleet.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
+import { aWaiting } from './fleets.ts';
 
 const keys = new Keys();
 const TERM = { condition: { key: keys.leader, modRevision: 0 } };
@@ -298,6 +301,68 @@ describe('the publisher', () => {
     await publish(checks(3));
     for await (const { jobset } of publishing.jobsets())
       expect(jobset).toMatchObject({ jobs: { length: 3 }, avoid: ['w1'] });
+  });
+
+  describe('when a jobset waits', () => {
+    const waits = async (waiting: Partial<Waiting>): Promise<JobsetId> => {
+      await publish(checks(2));
+      const [standing] = await Array.fromAsync(publishing.jobsets());
+      if (standing === undefined) throw new Error('nothing is published');
+      const { jobset } = standing;
+      const value = encodeJobset({ ...jobset, waiting: aWaiting(waiting) });
+      const suspects = encodeSuspects({ by: 'w' as WorkerId, jobs: {} });
+      await store.commit(
+        [],
+        [
+          { kind: 'put', key: keys.jobset(jobset.id), value },
+          { kind: 'put', key: keys.suspects(jobset.id), value: suspects },
+        ],
+      );
+      return jobset.id;
+    };
+    const now = async (id: JobsetId) =>
+      (await Array.fromAsync(publishing.jobsets())).find(({ jobset }) => jobset.id === id)?.jobset;
+    const changed = [aCheck('host-0', aSpec({ failAfter: 3 })), ...checks(1, 1)];
+    const suspected = async () => (await store.snapshot(keys.allSuspects)).entries.length;
+
+    it('puts new checks elsewhere', async () => {
+      const id = await waits({});
+      await publish(checks(3));
+      expect((await now(id))?.jobs).toHaveLength(2);
+      expect(await published()).toEqual(checks(3));
+    });
+
+    it('lets it wait on when its definitions change', async () => {
+      const id = await waits({ reason: 'late' });
+      await publish(changed);
+      expect((await now(id))?.waiting).toEqual(aWaiting({ reason: 'late' }));
+      expect(await suspected()).toBe(1);
+    });
+
+    it('lets a job out of quarantine whose definition changes', async () => {
+      const id = await waits({ reason: 'quarantined' });
+      await publish(checks(2));
+      expect((await now(id))?.waiting).toEqual(aWaiting({ reason: 'quarantined' }));
+      await publish(changed);
+      expect((await now(id))?.waiting).toBeNull();
+      expect(await suspected()).toBe(0);
+    });
+
+    it('lets nothing out whose definitions were only damaged', async () => {
+      const id = await waits({ reason: 'quarantined' });
+      const jobset = await now(id);
+      if (jobset === undefined) throw new Error('it is gone');
+      const value = encodeJobset({ ...jobset, digest: '' });
+      await store.commit([], [{ kind: 'put', key: keys.jobset(id), value }]);
+      expect(await publish(checks(2))).toMatchObject({ written: 1 });
+      expect((await now(id))?.waiting).toEqual(aWaiting({ reason: 'quarantined' }));
+    });
+
+    it('takes its suspects away with it', async () => {
+      await waits({ reason: 'quarantined' });
+      await publish([aCheck('another')]);
+      expect(await suspected()).toBe(0);
+    });
   });
 
   it('deletes with a jobset what its next owner would have wanted to know', async () => {
