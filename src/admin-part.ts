@@ -2,10 +2,13 @@
 
 import { Admin } from './admin/admin.ts';
 import { Audit } from './admin/audit.ts';
+import type { FleetListener } from './admin/fleet.ts';
 import { Publisher } from './admin/publisher.ts';
+import { Steering } from './admin/steering.ts';
 import { countOf, exposeCatalogue } from './exposed.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
+import { openScaling, shortageIn } from './scaling-part.ts';
 import { Election } from './shared/coordination/election.ts';
 import { Publishing } from './shared/coordination/publishing.ts';
 import type { Catalogue } from './shared/domain/catalogue.ts';
@@ -39,11 +42,13 @@ export interface AdminPart extends Part {
 export const openAdmin = async (ground: Ground, { source }: AdminSettings): Promise<AdminPart> => {
   const { log, meter } = ground;
   const stack = new AsyncDisposableStack();
-  const admin = stack.use(adminOn(ground));
+  const scaling = openScaling(ground, stack);
+  const admin = stack.use(adminOn(ground, scaling));
   let catalogue = await source.load();
   let keys: ReadonlyMap<CheckId, string> | null = null;
   let follow: (selves: readonly SelfDefinition[]) => void = () => {};
   exposeCatalogue(meter, () => catalogue);
+  meter.observe('watcher.admin.leading', () => (admin.status.leading ? 1 : 0));
   const offer = (): void => {
     admin.offer(catalogue);
     follow(catalogue.selves);
@@ -69,7 +74,7 @@ export const openAdmin = async (ground: Ground, { source }: AdminSettings): Prom
     },
     get standing() {
       const { leading, failing } = admin.status;
-      return { leading, unpublished: leading ? failing : null };
+      return { leading, unpublished: leading ? failing : null, ...shortageIn(scaling.level) };
     },
     keyOf: (id) => {
       keys ??= new Map(catalogue.definitions.map((one) => [one.id, one.key]));
@@ -88,14 +93,20 @@ export const openAdmin = async (ground: Ground, { source }: AdminSettings): Prom
   };
 };
 
-const adminOn = (ground: Ground): Admin => {
+const adminOn = (ground: Ground, listener: FleetListener): Admin => {
   const election = new Election({ ...ground, timing: ground.pool.timing });
   const publisher = new Publisher({ ...ground, publishing: new Publishing(ground) });
   const audit = new Audit({
     ...ground,
     onRepaired: (reason) => ground.meter.counter('watcher.ledger.repaired', { reason }).add(),
   });
-  return new Admin({ ...ground, election, publisher, audit });
+  const steering = new Steering({
+    ...ground,
+    holdMs: ground.pool.timing.ttlMs,
+    listener,
+    onLost: () => ground.meter.counter('watcher.workers.lost').add(),
+  });
+  return new Admin({ ...ground, election, publisher, audit, steering });
 };
 
 /** A standby has nothing to do with what is asked of it, and must not keep it for the day it leads. */

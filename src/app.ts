@@ -14,9 +14,9 @@ import type { Health, PoolStanding, SelfSource } from './shared/domain/status.ts
 import type { ListenAddress, TlsFiles } from './shared/http/listen.ts';
 import { healthRoute, metricsRoute, selfRoute } from './shared/http/routes.ts';
 import { startHttpServer } from './shared/http/server.ts';
-import { EventLoopMonitor } from './shared/runtime/event-loop.ts';
 import type { Meter } from './shared/runtime/meter.ts';
 import { type ResultFlow, SelfMonitor } from './shared/runtime/self-monitor.ts';
+import { Watchdog } from './shared/runtime/watchdog.ts';
 import { SelfPosts } from './shared/sinks/self-posts.ts';
 import { awayReason } from './store-part.ts';
 import { openWorker, type WorkerPart, type WorkerSettings } from './worker-part.ts';
@@ -30,6 +30,8 @@ export interface ProcessOptions extends GroundOptions {
   /** Both are needed to listen on another address than loopback. */
   readonly tls?: TlsFiles | undefined;
   readonly token?: string | undefined;
+  /** After how long of standing still the process is ended, to be started anew; without it, never. */
+  readonly standstillMs?: number;
 }
 
 export interface WorkerOptions extends ProcessOptions, WorkerSettings {}
@@ -114,13 +116,14 @@ const compose = async (
   options: ProcessOptions,
   { ground, parts, stack }: { ground: Ground; parts: Parts; stack: AsyncDisposableStack },
 ): Promise<Process> => {
-  const { clock, version, listen, sinks } = options;
+  const { clock, log, version, listen, sinks, standstillMs: limitMs } = options;
   const { id, meter, place } = ground;
+  const overdueMs = () => Math.max(...parts.map((part) => part.overdueMs ?? 0));
+  if (limitMs !== undefined) stack.use(new Watchdog({ clock, log, limitMs, overdueMs }));
   const flow = flowOf(ground);
   exposeFlow(meter, flow);
   const standing = () => standingOf(ground, parts);
   const self = stack.use(new SelfMonitor({ clock, meter, worker: id, version, flow, standing }));
-  stack.use(new EventLoopMonitor({ clock, meter }));
   const isGuarded = options.token !== undefined;
   const view = stack.use(viewOf(ground, { parts, isGuarded }));
   const routes = [
@@ -184,6 +187,8 @@ const standingOf = ({ store, clock }: Ground, parts: Parts): PoolStanding => ({
   attached: null,
   leading: null,
   unpublished: null,
+  shortage: null,
+  quarantined: 0,
   storeAway: awayReason(store, clock),
   ...Object.assign({}, ...parts.map((part) => part.standing)),
 });

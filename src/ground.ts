@@ -9,6 +9,7 @@ import type { PoolSettings } from './shared/domain/pool-settings.ts';
 import type { SinkSettings } from './shared/domain/sink-settings.ts';
 import { type ListenAddress, serves } from './shared/http/listen.ts';
 import type { Clock } from './shared/runtime/clock.ts';
+import { EventLoopMonitor } from './shared/runtime/event-loop.ts';
 import type { Log } from './shared/runtime/log.ts';
 import { Meter } from './shared/runtime/meter.ts';
 import type { Random } from './shared/runtime/random.ts';
@@ -55,6 +56,7 @@ export interface Ground extends Base {
   /** Fresh with each start: of the process as a worker, and as an admin. */
   readonly id: string;
   readonly meter: Meter;
+  readonly loop: EventLoopMonitor;
   readonly secrets: Secrets;
   /** Undefined where nothing leaves the process. */
   readonly sealer: Sealer | undefined;
@@ -90,8 +92,9 @@ export const openGround = async (
     return etcd.has(`${address} ${port}`) || outlets?.uses(address, port) === true;
   };
   const meter = new Meter();
+  const loop = stack.use(new EventLoopMonitor({ clock, meter }));
   const sealer = pool.etcd === null ? undefined : sealerOf(poolKey);
-  return { ...options, id, meter, secrets, sealer, outlets, store, keys, place, isOwn };
+  return { ...options, id, meter, loop, secrets, sealer, outlets, store, keys, place, isOwn };
 };
 
 /** A process that is older than its pool ends before it does anything; roles that join later wait. */

@@ -17,7 +17,9 @@ import {
   addJobsRoute,
   jobsetRoute,
   ledgerRoute,
+  releaseJobRoute,
   removeJobRoute,
+  scalingRoute,
   workersRoute,
 } from './shared/http/ledger-routes.ts';
 import type { Route } from './shared/http/route.ts';
@@ -58,8 +60,10 @@ export const openPoolView = (options: PoolViewOptions): PoolView => {
       ledgerRoute(ledger),
       jobsetRoute(ledger),
       workersRoute(ledger),
+      scalingRoute(ledger),
       addJobsRoute(intake),
       removeJobRoute(intake),
+      releaseJobRoute(intake),
     ],
     [Symbol.asyncDispose]: () => view[Symbol.asyncDispose](),
   };
@@ -77,6 +81,10 @@ const intakeOf = (options: PoolViewOptions, jobs: ApiJobs): JobIntake => ({
   remove: async (check) => ({
     check,
     refused: await jobs.remove({ id: checkIdOf(check), key: check }),
+  }),
+  release: async (check) => ({
+    check,
+    refused: await jobs.release({ id: checkIdOf(check), key: check }),
   }),
 });
 

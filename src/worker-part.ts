@@ -6,7 +6,7 @@ import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
 import { Ledger } from './shared/coordination/ledger.ts';
 import type { WorkerId } from './shared/domain/check.ts';
-import type { WorkerRecord } from './shared/domain/jobset.ts';
+import type { Capacity, WorkerRecord } from './shared/domain/jobset.ts';
 import type { Health, StatusSource } from './shared/domain/status.ts';
 import { formatAddress } from './shared/http/listen.ts';
 import { statusRoute } from './shared/http/routes.ts';
@@ -22,6 +22,8 @@ import { Worker } from './worker/worker.ts';
 export interface WorkerSettings {
   readonly concurrency: number;
   readonly perHost: number;
+  /** How many it takes on; null: as many as it can run on time. */
+  readonly maxJobs: number | null;
   readonly runAtStart: boolean;
   /** How long runs in flight may take when the process stops. */
   readonly drainMs: number;
@@ -51,6 +53,9 @@ export const openWorker = (ground: Ground, settings: WorkerSettings): WorkerPart
     get standing() {
       return { attached: worker.attached };
     },
+    get overdueMs() {
+      return worker.overdueMs;
+    },
     keyOf: (id) => worker.keyOf(id),
     start: () => worker.start(),
     [Symbol.asyncDispose]: async () => {
@@ -61,7 +66,7 @@ export const openWorker = (ground: Ground, settings: WorkerSettings): WorkerPart
 };
 
 const workerOn = (ground: Ground, settings: WorkerSettings, probe: HttpProbe): Worker => {
-  const { concurrency, perHost, runAtStart, drainMs } = settings;
+  const { concurrency, perHost, maxJobs, runAtStart, drainMs } = settings;
   const sinks: readonly Sink[] = [
     ...ground.sinks,
     ...(ground.outlets ? [ground.outlets.router] : []),
@@ -70,9 +75,11 @@ const workerOn = (ground: Ground, settings: WorkerSettings, probe: HttpProbe): W
     ...ground,
     ledger: new Ledger(ground),
     probes: { http: probe },
-    record: recordOf(ground),
+    record: recordOf(ground, { places: concurrency, jobs: maxJobs }),
     timing: ground.pool.timing,
     places: { total: concurrency, perHost },
+    loop: () => ground.loop.reading,
+    mode: ground.pool.scaling.mode,
     runAtStart,
     stopOnLoss: ground.pool.onCoordinationLoss === 'stop',
     graceMs: drainMs,
@@ -83,9 +90,10 @@ const workerOn = (ground: Ground, settings: WorkerSettings, probe: HttpProbe): W
   });
 };
 
-const recordOf = (ground: Ground): WorkerRecord => ({
+const recordOf = (ground: Ground, capacity: Capacity): WorkerRecord => ({
   id: ground.id as WorkerId,
   state: 'up',
+  capacity,
   host: hostname(),
   version: ground.version,
   zone: ground.pool.zone,

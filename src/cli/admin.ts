@@ -7,6 +7,10 @@ import { addSettings, LISTENER_SETTINGS, POOL_SETTINGS, type RunFlags } from './
 const OWN_SETTINGS: readonly SettingName[] = [
   'config',
   ...POOL_SETTINGS,
+  'scaling.pool',
+  'scaling.waiting_grace',
+  'scaling.command',
+  'scaling.webhook',
   'connect_to',
   ...LISTENER_SETTINGS,
   'state',

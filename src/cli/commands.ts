@@ -12,6 +12,7 @@ import { register as ledger } from './ledger.ts';
 import { register as once } from './once.ts';
 import { register as reload } from './reload.ts';
 import { register as run } from './run.ts';
+import { register as scaling } from './scaling.ts';
 import { register as schema } from './schema.ts';
 import { register as self } from './self.ts';
 import { register as status } from './status.ts';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly ((program: Command) => void)[] = [
   ledger,
   workers,
   jobs,
+  scaling,
   doctor,
   reload,
   version,

@@ -20,7 +20,8 @@ const EXAMPLES = `
 Examples:
   $ watcher jobs add canary.yml                  run the checks of a file until they are removed
   $ watcher jobs add canary.yml --json           what was added where, as JSON
-  $ watcher jobs remove api.example.com/health   stop one of them`;
+  $ watcher jobs remove api.example.com/health   stop one of them
+  $ watcher jobs release api.example.com/health  run one again that was quarantined`;
 
 const ADD_HELP = `
 The files are check files as in the spec folder (configs/README.md); what they hold stays in the pool
@@ -41,10 +42,21 @@ Examples:
 Checks of the spec folder are removed there. Exit codes: 0 all removed, 2 usage or no such check,
 4 not reachable.`;
 
+const RELEASE_HELP = `
+A check during whose runs three workers have died is quarantined: no worker runs it until its definition
+changes or it is released (watcher ledger shows it). Released, it has three more tries. A check that waits
+for a worker with room may be released, too: the next worker runs it, with all that waits in its jobset,
+whether it has room or not.
+
+Examples:
+  $ watcher jobs release api.example.com/health  run a check again that was quarantined
+
+Exit codes: 0 all released, 2 usage, no such check or one that does not wait, 4 not reachable.`;
+
 export const register = (program: Command): void => {
   const jobs = program
     .command('jobs')
-    .description('add checks to a running pool, or remove them')
+    .description('add checks to a running pool, remove them, or release them from quarantine')
     .helpCommand(false)
     .addHelpText('after', EXAMPLES);
   jobs
@@ -64,6 +76,14 @@ export const register = (program: Command): void => {
     .option('--json', 'print a JSON object a line for each check: removed')
     .addHelpText('after', REMOVE_HELP)
     .action(remove);
+  jobs
+    .command('release')
+    .description('run checks again that are quarantined or wait')
+    .argument('<check...>', 'keys of checks')
+    .addOption(addressOption())
+    .option('--json', 'print a JSON object a line for each check: released')
+    .addHelpText('after', RELEASE_HELP)
+    .action(release);
 };
 
 async function add(files: readonly string[], options: AddOptions): Promise<void> {
@@ -87,6 +107,15 @@ async function remove(checks: readonly string[], { address, json }: JobsOptions)
     const query = new URLSearchParams({ check });
     await read(address, `/v1/jobs?${query}`, { method: 'DELETE' });
     process.stdout.write(`${json ? JSON.stringify({ removed: check }) : `removed ${check}`}\n`);
+  }
+}
+
+async function release(checks: readonly string[], { address, json }: JobsOptions): Promise<void> {
+  const { read } = await import('./client.ts');
+  for (const check of checks) {
+    const query = new URLSearchParams({ check });
+    await read(address, `/v1/jobs/release?${query}`, { method: 'POST' });
+    process.stdout.write(`${json ? JSON.stringify({ released: check }) : `released ${check}`}\n`);
   }
 }
 

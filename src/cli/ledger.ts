@@ -15,6 +15,8 @@ const EXAMPLES = `
 Every worker and every admin has a copy of the ledger, kept by watching: any of them can be asked, also
 while the store is away. The copy is then called stale, and checks may be shown by their ids.
 
+A check that waits for a worker with room says why (watcher scaling); one on the move says where to.
+
 Examples:
   $ watcher ledger                              which worker runs which check
   $ watcher ledger api.example.com/health       where that one stands

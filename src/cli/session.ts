@@ -57,6 +57,8 @@ export interface ProcessSources {
   readonly finishMs: number | null;
 }
 
+/** Nothing that watcher does keeps its event loop this long. */
+const STANDSTILL_MS = 30_000;
 /** As long as a call to a sink may take. */
 export const FINISH_MS = 10_000;
 
@@ -74,6 +76,7 @@ export const processOptions = (sources: ProcessSources): Omit<ProcessOptions, 'l
     outlets:
       finishMs === null ? null : { sinks: settings.sinks, stateFolder: settings.state, finishMs },
     connectTo: settings.connectTo,
+    standstillMs: STANDSTILL_MS,
     env: process.env,
     onSecret: (value) => redactor.register(value),
     redact: (text) => redactor.apply(text),
@@ -81,8 +84,8 @@ export const processOptions = (sources: ProcessSources): Omit<ProcessOptions, 'l
 };
 
 export const workerSettings = (settings: Settings): WorkerSettings => {
-  const { concurrency, perHost, dns, runAtStart, drainMs } = settings;
-  return { concurrency, perHost, dns, runAtStart, drainMs };
+  const { concurrency, perHost, maxJobs, dns, runAtStart, drainMs } = settings;
+  return { concurrency, perHost, maxJobs, dns, runAtStart, drainMs };
 };
 
 export interface AppSources extends Omit<ProcessSources, 'sinks' | 'pool'> {

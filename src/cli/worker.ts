@@ -10,6 +10,8 @@ const OWN_SETTINGS: readonly SettingName[] = [
   'on_coordination_loss',
   'concurrency',
   'per_host',
+  'max_jobs',
+  'scaling.mode',
   'dns',
   'connect_to',
   'run_at_start',

@@ -11,7 +11,8 @@ interface WorkersOptions {
 }
 
 const EXAMPLES = `
-Any process of the pool can be asked. BEAT says how long ago a worker last proved that it lives.
+Any process of the pool can be asked. LOAD is what its checks ask for over what it can
+take; from 90 % on it is full. BEAT says how long ago a worker last proved that it lives.
 
 Examples:
   $ watcher workers                            who works, and how much

@@ -15,6 +15,13 @@ export const poolOf = (given: GivenSettings, of: ValueOf): PoolSettings => ({
   onCoordinationLoss: of('on_coordination_loss'),
   poolKey: given.pool_key ?? null,
   timing: timingOf(of),
+  scaling: {
+    mode: of('scaling.mode'),
+    pool: of('scaling.pool'),
+    waitingGraceMs: of('scaling.waiting_grace'),
+    command: given['scaling.command'] ?? null,
+    webhook: given['scaling.webhook'] ?? null,
+  },
 });
 
 const etcdOf = (given: GivenSettings): EtcdSettings | null => {

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../runtime/log.ts';
+import { hasReference, REFERENCE_FORMS } from '../secrets/reference.ts';
 import { choice, duration, flag, integer, oneOrMany, secret, text, zone } from './fields.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName } from './settings-table.ts';
 
@@ -13,6 +14,10 @@ const DRAIN_MS = { min: 0, max: 600_000 };
 const TTL_MS = { min: 2000, max: 600_000 };
 const SIGN_MS = { min: 50, max: 60_000 };
 const RANK_STEP_MS = { min: 0, max: 10_000 };
+/** A waiting job should not be news of yesterday. */
+const GRACE_MS = { min: 0, max: 3_600_000 };
+/** More than a pool should give to one process. */
+const JOBS = { min: 1, max: 1_000_000 };
 
 const PREFIX = /^\/([\w.-]+\/)+$/;
 
@@ -27,6 +32,15 @@ const resolver = z
     error: 'must be own, system, or ADDRESS[:PORT] of servers, separated by commas',
   });
 
+/** Of somebody who is to be told; a reference is resolved when it is used. */
+const webAddress = (field: Parameters<typeof text>[0]) =>
+  text(field).refine(
+    (url) => hasReference(url) || /^https?:$/.test(URL.parse(url)?.protocol ?? ''),
+    {
+      error: `must be http://… or https://…, or ${REFERENCE_FORMS}`,
+    },
+  );
+
 export const VALUES = {
   config: text(SETTINGS.config),
   listen: text(SETTINGS.listen),
@@ -35,6 +49,7 @@ export const VALUES = {
   listen_token: secret(SETTINGS.listen_token),
   concurrency: integer({ ...SETTINGS.concurrency, ...RUNS }),
   per_host: integer({ ...SETTINGS.per_host, ...RUNS }),
+  max_jobs: integer({ ...SETTINGS.max_jobs, ...JOBS }),
   dns: resolver,
   connect_to: oneOrMany(text(SETTINGS.connect_to), SETTINGS.connect_to.about),
   run_at_start: flag(SETTINGS.run_at_start),
@@ -58,6 +73,11 @@ export const VALUES = {
   'timing.margin': duration({ ...SETTINGS['timing.margin'], ...SIGN_MS }),
   'timing.call': duration({ ...SETTINGS['timing.call'], ...SIGN_MS }),
   'timing.rank_step': duration({ ...SETTINGS['timing.rank_step'], ...RANK_STEP_MS }),
+  'scaling.mode': choice(['rebalance', 'shed'], SETTINGS['scaling.mode']),
+  'scaling.pool': zone(SETTINGS['scaling.pool']),
+  'scaling.waiting_grace': duration({ ...SETTINGS['scaling.waiting_grace'], ...GRACE_MS }),
+  'scaling.command': text(SETTINGS['scaling.command']),
+  'scaling.webhook': webAddress(SETTINGS['scaling.webhook']),
 } satisfies Record<SettingName, z.ZodType>;
 
 /** What one source says, by names with dots: sources are laid over each other name by name. */

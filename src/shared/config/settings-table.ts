@@ -39,6 +39,11 @@ export const SETTINGS = {
     takes: 'runs',
     default: null,
   },
+  max_jobs: {
+    about: 'jobs that a worker takes at most; as many as it can run on time where it is not set',
+    takes: 'jobs',
+    default: null,
+  },
   dns: {
     about: 'own, system, or ADDRESS[:PORT] of the servers to ask, separated by commas',
     takes: 'resolver',
@@ -132,6 +137,32 @@ export const SETTINGS = {
     about: 'how long each worker lets the one before it try first to claim a jobset',
     takes: 'duration',
     default: '150ms',
+  },
+  'scaling.mode': {
+    about:
+      'what becomes of checks for which there is no room: rebalance runs them late, shed lets them wait; the same for a whole pool',
+    takes: 'choice',
+    default: 'rebalance',
+  },
+  'scaling.pool': {
+    about: 'name of the pool in metrics and events of its size',
+    takes: 'name',
+    default: 'watcher',
+  },
+  'scaling.waiting_grace': {
+    about: 'how long jobs wait for room before that is an alarm',
+    takes: 'duration',
+    default: '10s',
+  },
+  'scaling.command': {
+    about: 'what the leading admin has a shell run, once, when workers are missing',
+    takes: 'command',
+    default: null,
+  },
+  'scaling.webhook': {
+    about: 'where it posts to, once, when workers are missing; may be a reference',
+    takes: 'url',
+    default: null,
   },
 } as const satisfies Record<string, Setting>;
 

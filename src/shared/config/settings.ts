@@ -30,6 +30,8 @@ export interface Settings {
   readonly listenToken: string | null;
   readonly concurrency: number;
   readonly perHost: number;
+  /** Null: as many as it can run on time. */
+  readonly maxJobs: number | null;
   readonly dns: string;
   readonly connectTo: readonly string[];
   readonly runAtStart: boolean;
@@ -134,6 +136,7 @@ const written = (name: SettingName, text: string | readonly string[]): JsonValue
       return text === 'true' || (text === 'false' ? false : text);
     case 'concurrency':
     case 'per_host':
+    case 'max_jobs':
       return /^\d+$/.test(text) ? Number(text) : text;
     default:
       return text;
@@ -151,6 +154,7 @@ const settingsOf = (given: GivenSettings): Omit<Settings, 'sinks'> => {
     listenToken: given.listen_token ?? null,
     concurrency,
     perHost: given.per_host ?? Math.ceil(concurrency / 2),
+    maxJobs: given.max_jobs ?? null,
     dns: of('dns'),
     connectTo: given.connect_to ?? [],
     runAtStart: of('run_at_start'),

@@ -50,6 +50,12 @@ export const workersRoute = (source: LedgerSource): Route => ({
   handle: async () => ({ body: await source.members() }),
 });
 
+export const scalingRoute = (source: LedgerSource): Route => ({
+  method: 'GET',
+  path: '/v1/scaling',
+  handle: async () => ({ body: await source.scaling() }),
+});
+
 /** The body is what a check file holds; `?worker=ID` names the worker that runs it first. */
 export const addJobsRoute = (intake: JobIntake): Route => ({
   method: 'POST',
@@ -67,6 +73,19 @@ export const removeJobRoute = (intake: JobIntake): Route => ({
       if (check === undefined) return problem(400, 'no_check', 'name a check: ?check=KEY');
       const { refused } = await intake.remove(check);
       return refused === null ? { body: { check } } : problem(409, 'not_removed', refused);
+    }),
+});
+
+/** Runs one again that waits or is quarantined. */
+export const releaseJobRoute = (intake: JobIntake): Route => ({
+  method: 'POST',
+  path: '/v1/jobs/release',
+  handle: ({ query }) =>
+    answering(async () => {
+      const { check } = query;
+      if (check === undefined) return problem(400, 'no_check', 'name a check: ?check=KEY');
+      const { refused } = await intake.release(check);
+      return refused === null ? { body: { check } } : problem(409, 'not_released', refused);
     }),
 });
 

@@ -1,6 +1,6 @@
 /**
- * One destination at work: router → **delivery** → destination. Decides when calls are made and what
- * follows from each; whatever the sink does, an item ends delivered, waiting, or dropped for a reason.
+ * One destination at work: router → **delivery** → destination, settling. Decides when calls are made;
+ * whatever the sink does, an item ends delivered, waiting, or dropped for a reason.
  *
  * A sink that comes back shows the present at once and the past within minutes: what is live goes
  * first, the backlog beside it, oldest first and at a pace of its own.
@@ -8,7 +8,7 @@
  * it waits) → half-open (one call decides) → gathering.
  */
 
-import { type DropReason, identityOf, nothingDropped } from '../domain/delivery.ts';
+import { type DropReason, isPrompt } from '../domain/delivery.ts';
 import type { SinkView } from '../domain/status.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Limiter } from '../runtime/limiter.ts';
@@ -16,9 +16,10 @@ import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Moves, Waiting } from './backlog.ts';
 import { Breaker } from './breaker.ts';
-import type { Call, Destination, FailedItem, Item, Outcome } from './destination.ts';
+import type { Call, Destination, Item, Outcome } from './destination.ts';
 import { Pace } from './pace.ts';
 import { isUrgent, Queue, type Recovered, renamed } from './queue.ts';
+import { Settling, seqOf } from './settling.ts';
 
 /** What a delivery asks of the journal. */
 export interface Records {
@@ -43,16 +44,12 @@ export interface DeliveryOptions {
 
 /** Items of the backlog in one go: reading and encoding more would hold the event loop up. */
 const SLICE = 1_000;
-/** Calls are cut in halves this often in a row before the sink is taken to refuse everything. */
-const MOST_SPLITS = 64;
 
 /** The limiter was stopped or would not queue any more; or a destination has a defect. */
 const notSent = (error: unknown): Outcome => ({
   kind: 'retry',
   reason: `it could not be sent: ${error}`,
 });
-
-const seqOf = ({ seq }: { readonly seq: number }): number => seq;
 
 const leftOut = (items: readonly Item[], calls: readonly Call[]): readonly Item[] => {
   const carried = new Set(calls.flatMap((call) => call.items));
@@ -63,16 +60,16 @@ export class Delivery {
   readonly destination: Destination;
   readonly #options: DeliveryOptions;
   readonly #queue = new Queue();
-  readonly #account = { produced: 0, delivered: 0, retried: 0, calls: 0 };
-  readonly #dropped = nothingDropped();
   readonly #breaker: Breaker;
+  readonly #settling: Settling;
   readonly #pace: Pace;
   readonly #stopping = new AbortController();
   /** Items of the calls that are under way. */
   readonly #flying = new Set<readonly Item[]>();
   /** Records that were written anew while they were under way. */
   readonly #moved = new Map<number, number>();
-  #splits = 0;
+  #produced = 0;
+  #calls = 0;
   /** What is gathered goes now: its window has ended, or a call is full. */
   #flushing = false;
   /** The process stops: the backlog does not wait for its pace. */
@@ -81,9 +78,6 @@ export class Delivery {
   #bytesPerItem = 0;
   #timer: Timer | null = null;
   #wakeAt = Number.POSITIVE_INFINITY;
-  /** The log has said that it fails. */
-  #isTold = false;
-  #lastRefusal: string | null = null;
   #onQuiet: () => void = () => {};
   /** Monotonic ms. */
   lastUsedAt: number;
@@ -93,6 +87,7 @@ export class Delivery {
     this.destination = destination;
     this.#options = options;
     this.#breaker = new Breaker(random);
+    this.#settling = new Settling({ ...options, queue: this.#queue, breaker: this.#breaker });
     this.lastUsedAt = clock.monotonicMs();
     this.#pace = new Pace(this.lastUsedAt);
   }
@@ -107,9 +102,10 @@ export class Delivery {
     const oldestAt = this.#queue.oldestAt;
     return {
       sink: this.destination.label,
-      ...this.#account,
+      produced: this.#produced,
+      calls: this.#calls,
+      ...this.#settling.account,
       pending: this.pending,
-      dropped: { ...this.#dropped },
       lagMs: oldestAt === null ? 0 : Math.max(0, this.#options.clock.now() - oldestAt),
       failing: this.#breaker.reason,
     };
@@ -118,7 +114,7 @@ export class Delivery {
   offer(item: Item): void {
     const now = this.#options.clock.monotonicMs();
     this.lastUsedAt = now;
-    this.#account.produced += 1;
+    this.#produced += 1;
     this.#pace.made(now);
     if (this.#breaker.isOpen(now)) {
       this.#queue.giveBack([item]);
@@ -126,13 +122,13 @@ export class Delivery {
       return;
     }
     this.#queue.add(item);
-    if (this.#isFull()) this.#flush();
+    if (this.#isFull() || isPrompt(item.emission)) this.#flush();
     else this.#armFor(now);
   }
 
   /** What a former process left. */
   recover(items: readonly Recovered[]): void {
-    this.#account.produced += items.length;
+    this.#produced += items.length;
     this.#queue.addRecovered(items);
     this.#pump();
   }
@@ -140,7 +136,7 @@ export class Delivery {
   /** The journal is full: repeats through `seq` are given up; the state changes among them are told. */
   evict(seq: number): readonly number[] {
     const { repeats, changes } = this.#queue.evict(seq);
-    this.#drop(repeats, 'overflow');
+    this.#settling.drop(repeats, 'overflow');
     const flying = [...this.#flying].flat().filter((item) => item.seq <= seq && isUrgent(item));
     return [...changes, ...flying.map(seqOf)];
   }
@@ -169,7 +165,7 @@ export class Delivery {
 
   /** What is left after the end is lost. */
   giveUp(reason: DropReason): void {
-    this.#drop(this.#queue.takeAll(), reason);
+    this.#settling.drop(this.#queue.takeAll(), reason);
   }
 
   #isFull(): boolean {
@@ -187,7 +183,7 @@ export class Delivery {
   #pump(): void {
     const { clock } = this.#options;
     const now = clock.monotonicMs();
-    this.#drop(this.#queue.takeOlder(clock.now() - this.destination.maxAgeMs), 'window');
+    this.#settling.drop(this.#queue.takeOlder(clock.now() - this.destination.maxAgeMs), 'window');
     while (this.#mayCall(now)) {
       const items = this.#next(now);
       if (items.length === 0) break;
@@ -237,7 +233,7 @@ export class Delivery {
     return waiting.flatMap((one) => {
       const item = records.item(this.destination, one.seq);
       if (item) return [item];
-      this.#drop([one], 'unreadable');
+      this.#settling.drop([one], 'unreadable');
       return [];
     });
   }
@@ -247,7 +243,7 @@ export class Delivery {
     if (calls === null) return;
     const carried = calls.reduce((sum, call) => sum + call.items.length, 0);
     if (carried < items.length)
-      this.#refuse(leftOut(items, calls), 'size', 'it is too large alone');
+      this.#settling.refuse(leftOut(items, calls), 'size', 'it is too large alone');
     const bytes = calls.reduce((sum, call) => sum + call.bytes, 0);
     if (carried > 0) this.#bytesPerItem = bytes / carried;
     const isOneOnly = !this.#breaker.isClosed;
@@ -265,7 +261,7 @@ export class Delivery {
       return this.destination.encode(items);
     } catch (error) {
       const reason = `it could not be encoded: ${error}`;
-      this.#split(items, { kind: 'split', reason, drop: 'refused' });
+      this.#settling.split(items, { kind: 'split', reason, drop: 'refused' });
       return null;
     }
   }
@@ -280,12 +276,12 @@ export class Delivery {
     const { limiter } = this.#options;
     this.#flying.add(call.items);
     const send = async (): Promise<Outcome> => {
-      this.#account.calls += 1;
+      this.#calls += 1;
       return this.destination.send(call, this.#stopping.signal);
     };
     const outcome = await (hasPlace ? send() : limiter.run(send)).catch(notSent);
     this.#flying.delete(call.items);
-    this.#settle(this.#known(call.items), outcome);
+    this.#settling.settle(this.#known(call.items), outcome);
     if (this.#flying.size === 0) this.#moved.clear();
     this.#pump();
     this.#tellQuiet();
@@ -294,89 +290,6 @@ export class Delivery {
   /** Under the seqs that their records have by now. */
   #known(items: readonly Item[]): readonly Item[] {
     return this.#moved.size === 0 ? items : items.map((item) => renamed(item, this.#moved));
-  }
-
-  #settle(items: readonly Item[], outcome: Outcome): void {
-    switch (outcome.kind) {
-      case 'delivered':
-        return this.#succeed(items);
-      case 'partial':
-        return this.#succeedPartly(items, outcome.failed);
-      case 'split':
-        return this.#split(items, outcome);
-      case 'retry':
-        return this.#fail(items, outcome);
-      case 'denied':
-        return this.#fail(items, outcome);
-    }
-  }
-
-  #succeed(items: readonly Item[]): void {
-    const { log, records } = this.#options;
-    if (this.#isTold) log.info('a sink takes results again', { sink: this.destination.label });
-    this.#isTold = false;
-    this.#breaker.succeed();
-    this.#splits = 0;
-    this.#account.delivered += items.length;
-    records.done(this.destination, items.map(seqOf));
-  }
-
-  #succeedPartly(items: readonly Item[], failed: readonly FailedItem[]): void {
-    const indexes = new Set(failed.map(({ index }) => index));
-    this.#succeed(items.filter((_, index) => !indexes.has(index)));
-    const of = (one: FailedItem): readonly Item[] => items.slice(one.index, one.index + 1);
-    for (const one of failed) if (!one.retry) this.#refuse(of(one), 'refused', one.reason);
-    const again = failed.filter(({ retry }) => retry);
-    const [first] = again;
-    if (first) this.#fail(again.flatMap(of), { kind: 'retry', reason: first.reason });
-  }
-
-  #split(items: readonly Item[], { reason, drop }: Extract<Outcome, { kind: 'split' }>): void {
-    if (items.length === 1) return this.#refuse(items, drop, reason);
-    this.#splits += 1;
-    if (this.#splits > MOST_SPLITS) {
-      this.#splits = 0;
-      return this.#fail(items, { kind: 'denied', reason });
-    }
-    const middle = Math.ceil(items.length / 2);
-    this.#queue.addHalf(items.slice(middle));
-    this.#queue.addHalf(items.slice(0, middle));
-  }
-
-  #fail(items: readonly Item[], outcome: Extract<Outcome, { kind: 'retry' | 'denied' }>): void {
-    const { clock, log, redact } = this.#options;
-    const { kind } = outcome;
-    const reason = redact(outcome.reason);
-    // One failure is nothing: kept connections are closed by sinks just as we use them.
-    if (!this.#isTold && (kind === 'denied' || !this.#breaker.isClosed)) {
-      this.#isTold = true;
-      const sink = this.destination.label;
-      log.warn('a sink does not take results: they wait', { sink, reason });
-    }
-    const afterMs = kind === 'retry' ? (outcome.afterMs ?? 0) : 0;
-    this.#breaker.fail(kind, reason, { now: clock.monotonicMs(), afterMs });
-    this.#account.retried += items.length;
-    this.#queue.giveBack(items);
-  }
-
-  /** The sink will never take these very items. Said when the reason is new: a spec repeats it. */
-  #refuse(items: readonly Item[], drop: DropReason, why: string): void {
-    const [first] = items;
-    const reason = this.#options.redact(why);
-    if (first && this.#lastRefusal !== reason)
-      this.#options.log.warn('a sink refused a result for good', {
-        sink: this.destination.label,
-        reason,
-        first: identityOf(first.emission),
-      });
-    this.#lastRefusal = reason;
-    this.#drop(items, drop);
-  }
-
-  #drop(items: readonly { readonly seq: number }[], reason: DropReason): void {
-    if (items.length === 0) return;
-    this.#dropped[reason] += items.length;
-    this.#options.records.done(this.destination, items.map(seqOf));
   }
 
   /** The usual case: something was gathered, and the timer stands already. */

@@ -3,7 +3,7 @@
  * the backlog. Live items are in memory; what waits longer is a number, its record in the journal.
  */
 
-import { instantOf } from '../domain/delivery.ts';
+import { instantOf, isChange } from '../domain/delivery.ts';
 import { Backlog, type Moves, type Waiting } from './backlog.ts';
 import type { Item } from './destination.ts';
 
@@ -17,8 +17,7 @@ export const renamed = (item: Item, to: Moves): Item => {
   return seq === undefined ? item : { ...item, seq };
 };
 
-export const isUrgent = ({ emission }: Item): boolean =>
-  emission.kind === 'result' && emission.transition !== null;
+export const isUrgent = ({ emission }: Item): boolean => isChange(emission);
 
 export interface Recovered extends Waiting {
   readonly urgent: boolean;

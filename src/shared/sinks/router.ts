@@ -7,7 +7,15 @@
  */
 
 import type { PostSettings } from '../domain/check.ts';
-import type { DestinationId, Emission, PostBody, SelfEmission } from '../domain/delivery.ts';
+import {
+  type DestinationId,
+  type Emission,
+  isChange,
+  type PostBody,
+  type PostedEmission,
+  type ScalingEmission,
+  type SelfEmission,
+} from '../domain/delivery.ts';
 import type { Result, Transition } from '../domain/result.ts';
 import type { SinkView, SpoolView } from '../domain/status.ts';
 import { fraction } from '../rules/hash.ts';
@@ -117,17 +125,18 @@ export class Router implements Sink {
   }
 
   write(result: Result, transition: Transition | null, posts: PostSettings | undefined): void {
-    this.#routeSafely({ kind: 'result', result, transition }, posts, this.#poolWide);
+    const emission: PostedEmission = { kind: 'result', result, transition };
+    this.#routeSafely(emission, this.#poolWide, () => this.#render(emission, posts));
   }
 
-  /** Watcher's own health, to the pool-wide sinks. */
-  report(emission: SelfEmission): void {
-    this.#routeSafely(emission, undefined, this.#poolWide);
+  /** Watcher's own health, or that of the pool, to the pool-wide sinks. */
+  report(emission: SelfEmission | ScalingEmission): void {
+    this.#routeSafely(emission, this.#poolWide, () => []);
   }
 
   /** Watcher's own health, as a `self` block configures it. */
   post(emission: SelfEmission, posts: PostSettings): void {
-    this.#routeSafely(emission, posts, []);
+    this.#routeSafely(emission, [], () => this.#render(emission, posts));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -151,30 +160,24 @@ export class Router implements Sink {
   /** A defect of ours costs this one emission its way, never the check that made it. */
   #routeSafely(
     emission: Emission,
-    posts: PostSettings | undefined,
     poolWide: readonly Delivery[],
+    render: () => readonly Rendered[],
   ): void {
     try {
-      this.#route(emission, posts, poolWide);
+      this.#route(emission, poolWide, render());
     } catch (err) {
       this.#options.log.error('defect of watcher: a result could not be routed', { err });
     }
   }
 
-  #route(
-    emission: Emission,
-    settings: PostSettings | undefined,
-    poolWide: readonly Delivery[],
-  ): void {
+  #route(emission: Emission, poolWide: readonly Delivery[], posts: readonly Rendered[]): void {
     let wanted = 0;
     for (const [index, delivery] of poolWide.entries())
       if (delivery.destination.wants(emission)) wanted += 2 ** index;
     const common = this.#common(wanted);
-    const posts = settings === undefined ? [] : this.#render(emission, settings);
     const to = posts.length === 0 ? common.ids : this.#same([...common.ids, ...posts.map(idOf)]);
     if (to.length === 0) return;
-    const isUrgent = emission.kind === 'result' && emission.transition !== null;
-    const seq = this.#journal.append(emission, bodiesOf(posts), to, isUrgent);
+    const seq = this.#journal.append(emission, bodiesOf(posts), to, isChange(emission));
     if (this.#moves.size > 0) this.#move();
     if (common.deliveries.length > 0) {
       const item: Item = { seq, emission, body: null };
@@ -208,7 +211,8 @@ export class Router implements Sink {
     return ids;
   }
 
-  #render(emission: Emission, settings: PostSettings): readonly Rendered[] {
+  #render(emission: PostedEmission, settings: PostSettings | undefined): readonly Rendered[] {
+    if (settings === undefined) return [];
     return this.#postsOf(settings).flatMap(({ destination, render }) => {
       const body = render(emission);
       if (body === null) return [];

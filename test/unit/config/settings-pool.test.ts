@@ -36,7 +36,13 @@ describe('the settings of a pool', () => {
       zone: eu-1
       on_coordination_loss: stop
       pool_key: key
-      timing: { ttl: 12s, heartbeat: 4s, margin: 3s, call: 2s, rank_step: 0s }`;
+      timing: { ttl: 12s, heartbeat: 4s, margin: 3s, call: 2s, rank_step: 0s }
+      scaling:
+        mode: shed
+        pool: eu-checks
+        waiting_grace: 0s
+        command: scale-up --by 1
+        webhook: "\${env:HOOK}"`;
     expect(await inFile(text)).toEqual({
       etcd: {
         endpoints: ['https://a:2379', 'https://b:2379'],
@@ -48,6 +54,13 @@ describe('the settings of a pool', () => {
       onCoordinationLoss: 'stop',
       poolKey: 'key',
       timing: { ttlMs: 12_000, heartbeatMs: 4000, marginMs: 3000, callMs: 2000, rankStepMs: 0 },
+      scaling: {
+        mode: 'shed',
+        pool: 'eu-checks',
+        waitingGraceMs: 0,
+        command: 'scale-up --by 1',
+        webhook: '${env:HOOK}',
+      },
     } satisfies PoolSettings);
   });
 
@@ -124,6 +137,11 @@ describe('the settings of a pool', () => {
     ['WATCHER_ETCD_PREFIX', '/a//b/'],
     ['WATCHER_ZONE', 'a b'],
     ['WATCHER_ON_COORDINATION_LOSS', 'perhaps'],
+    ['WATCHER_SCALING_MODE', 'grow'],
+    ['WATCHER_SCALING_POOL', 'a b'],
+    ['WATCHER_SCALING_WAITING_GRACE', '2h'],
+    ['WATCHER_SCALING_WEBHOOK', 'hooks.example/x'],
+    ['WATCHER_SCALING_WEBHOOK', 'ftp://hooks.example/x'],
     ['WATCHER_TIMING_TTL', '1s'],
     ['WATCHER_TIMING_TTL', '6'],
     ['WATCHER_TIMING_CALL', '10ms'],

@@ -12,6 +12,7 @@ const DEFAULTS: Settings = {
   listenToken: null,
   concurrency: 256,
   perHost: 128,
+  maxJobs: null,
   dns: 'own',
   connectTo: [],
   runAtStart: true,
@@ -71,6 +72,7 @@ describe('settings', () => {
       listen_tls: { cert: a.pem, key: b.pem }
       listen_token: "\${env:TOKEN}"
       concurrency: 9
+      max_jobs: 7
       dns: 10.0.0.1:5353,2001:db8::1,[2001:db8::1]:53
       connect_to: ["a:1:b:2", "c:3:d:4"]
       run_at_start: false
@@ -84,6 +86,7 @@ describe('settings', () => {
       listenToken: '${env:TOKEN}',
       concurrency: 9,
       perHost: 5,
+      maxJobs: 7,
       dns: '10.0.0.1:5353,2001:db8::1,[2001:db8::1]:53',
       connectTo: ['a:1:b:2', 'c:3:d:4'],
       runAtStart: false,
@@ -104,6 +107,7 @@ describe('settings', () => {
       WATCHER_LISTEN_TOKEN: '007',
       WATCHER_CONCURRENCY: '10',
       WATCHER_PER_HOST: '10',
+      WATCHER_MAX_JOBS: '5',
       WATCHER_DNS: 'system',
       WATCHER_CONNECT_TO: 'a:1:b:2, c:3:d:4',
       WATCHER_RUN_AT_START: 'false',
@@ -118,6 +122,7 @@ describe('settings', () => {
       listenToken: '007',
       concurrency: 10,
       perHost: 10,
+      maxJobs: 5,
       dns: 'system',
       connectTo: ['a:1:b:2', 'c:3:d:4'],
       runAtStart: false,

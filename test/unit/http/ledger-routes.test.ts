@@ -6,12 +6,15 @@ import type {
   JobIntake,
   JobsetView,
   LedgerSource,
+  ScalingView,
 } from '../../../src/shared/domain/pool-views.ts';
 import {
   addJobsRoute,
   jobsetRoute,
   ledgerRoute,
+  releaseJobRoute,
   removeJobRoute,
+  scalingRoute,
   workersRoute,
 } from '../../../src/shared/http/ledger-routes.ts';
 import type { Route, RouteRequest } from '../../../src/shared/http/route.ts';
@@ -31,11 +34,22 @@ const aJobset = (overrides: Partial<JobsetView> = {}): JobsetView => ({
   source: 'folder',
   zone: null,
   avoid: [],
+  waiting: null,
+  moveTo: null,
   revision: 3,
   token: 4,
   unreadable: null,
   ...overrides,
 });
+
+const SCALING: ScalingView = {
+  stale: false,
+  staleForMs: 0,
+  level: null,
+  waitingJobs: 0,
+  quarantinedJobs: 0,
+  jobs: [],
+};
 
 /** Writes down what it is asked. */
 const aSource = (jobsets: readonly JobsetView[] = []) => {
@@ -49,6 +63,7 @@ const aSource = (jobsets: readonly JobsetView[] = []) => {
     find: async (check) => (check === 'a/x' ? page : null),
     jobset: async (id) => jobsets.find((jobset) => jobset.id === id) ?? null,
     members: async () => ({ stale: false, staleForMs: 0, leader: 'admin-1', workers: [] }),
+    scaling: async () => SCALING,
   };
   return { asked, source };
 };
@@ -56,6 +71,7 @@ const aSource = (jobsets: readonly JobsetView[] = []) => {
 const anIntake = (overrides: Partial<JobIntake>): JobIntake => ({
   add: async () => ({ added: [], refused: [], diagnostics: [] }),
   remove: async (check) => ({ check, refused: null }),
+  release: async (check) => ({ check, refused: null }),
   ...overrides,
 });
 
@@ -202,6 +218,38 @@ describe('DELETE /v1/jobs', () => {
     expect(await ask(route, { query: { check: 'a/x' } })).toMatchObject({
       status: 409,
       body: { message: 'it is of the folder' },
+    });
+    expect(await ask(route)).toMatchObject({ status: 400, body: { code: 'no_check' } });
+  });
+});
+
+describe('GET /v1/scaling', () => {
+  it('tells how well the pool fits its load', async () => {
+    expect(await ask(scalingRoute(aSource().source))).toEqual({ status: 200, body: SCALING });
+  });
+});
+
+describe('POST /v1/jobs/release', () => {
+  it('releases the check that it names', async () => {
+    const released: string[] = [];
+    const release = async (check: string) => {
+      released.push(check);
+      return { check, refused: null };
+    };
+    const route = releaseJobRoute(anIntake({ release }));
+    expect(await ask(route, { query: { check: 'a/x' } })).toEqual({
+      status: 200,
+      body: { check: 'a/x' },
+    });
+    expect(released).toEqual(['a/x']);
+  });
+
+  it('says why a check stays where it is, and that one must be named', async () => {
+    const release = async (check: string) => ({ check, refused: 'it waits for nothing' });
+    const route = releaseJobRoute(anIntake({ release }));
+    expect(await ask(route, { query: { check: 'a/x' } })).toMatchObject({
+      status: 409,
+      body: { code: 'not_released', message: 'it waits for nothing' },
     });
     expect(await ask(route)).toMatchObject({ status: 400, body: { code: 'no_check' } });
   });

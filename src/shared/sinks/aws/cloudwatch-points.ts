@@ -18,6 +18,7 @@ const UNITS: Readonly<Record<SelfSample['unit'], string>> = {
   bytes: 'Bytes',
   // Percent would be another number than all other sinks show.
   ratio: 'None',
+  percent: 'Percent',
 };
 
 /** Up to where the dimensions begin. */

@@ -1,5 +1,6 @@
 /** The destination of CloudWatch: pool-wide metrics, and those that check files post. */
 
+import type { ScalingEmission, SelfEmission } from '../../domain/delivery.ts';
 import {
   type AwsAccess,
   CHECK_METRICS,
@@ -38,7 +39,10 @@ const MAX_AGE_MS = 14 * 86_400_000 - 3_600_000;
  */
 const GATHERED_CALLS = 4;
 
-/** Every result as metrics with the dimension `check`; watcher's own with the dimension `host`. */
+/**
+ * Every result as metrics with the dimension `check`; watcher's own with the dimension `host`, those of
+ * the pool with the dimension `pool`.
+ */
 export const cloudWatchDestination = (
   sink: CloudWatchSink,
   context: DestinationContext,
@@ -49,9 +53,10 @@ export const cloudWatchDestination = (
   const heads = metrics.map((metric) =>
     headStart(CHECK_METRICS[metric].name, CHECK_METRICS[metric].unit),
   );
+  const ownOf: Kind['ownOf'] = (emission) =>
+    emission.kind === 'self' ? { ...dimensions, host: emission.host } : dimensions;
   const pointsOf = ({ emission }: Item): readonly Point[] => {
-    if (emission.kind === 'self')
-      return selfPoints(emission.samples, { ...dimensions, host: emission.host });
+    if (emission.kind !== 'result') return selfPoints(emission.samples, ownOf(emission));
     const end = dimensionText('check', emission.result.check) + rest;
     return metrics.map((metric, i) => ({
       head: heads[i] + end,
@@ -63,7 +68,8 @@ export const cloudWatchDestination = (
     label: 'cloudwatch',
     checkMetrics: metrics,
     metrics: { namespace, keyOf: checkOf, pointsOf },
-    self: { ...dimensions, host: context.host },
+    ownOf,
+    doctor: { ...dimensions, host: context.host },
   });
 };
 
@@ -84,7 +90,7 @@ export const cloudWatchPostDestination = (
   const pointsOf = (item: Item): readonly Point[] => {
     const { emission } = item;
     const source = sourceOf(item);
-    if (emission.kind === 'self') return selfPoints(emission.samples, { source });
+    if (emission.kind !== 'result') return selfPoints(emission.samples, { source });
     const end = dimensionText('source', source) + rest;
     return POST_METRICS.map((metric, i) => ({
       head: heads[i] + end,
@@ -96,7 +102,8 @@ export const cloudWatchPostDestination = (
     label: 'cloudwatch posts',
     checkMetrics: POST_METRICS,
     metrics: { namespace: POST_NAMESPACE, keyOf: sourceOf, pointsOf },
-    self: { source: context.host },
+    ownOf: () => ({ source: context.host }),
+    doctor: { source: context.host },
   });
 };
 
@@ -119,14 +126,16 @@ interface Kind {
   /** What one result becomes. */
   readonly checkMetrics: readonly CheckMetric[];
   readonly metrics: MetricsOf;
-  /** Dimensions of what watcher tells of itself. */
-  readonly self: Dimensions;
+  /** Dimensions of what watcher tells of itself and of its pool. */
+  readonly ownOf: (emission: SelfEmission | ScalingEmission) => Dimensions;
+  /** Those by which `verify` asks. */
+  readonly doctor: Dimensions;
 }
 
 const destination = (
   access: AwsAccess,
   context: DestinationContext,
-  { id, label, checkMetrics, metrics, self }: Kind,
+  { id, label, checkMetrics, metrics, ownOf, doctor }: Kind,
 ): Destination<string> => {
   const { namespace } = metrics;
   const target = {
@@ -147,11 +156,11 @@ const destination = (
     wants: (emission) =>
       emission.kind === 'result'
         ? hasValue(checkMetrics, emission.result.status)
-        : emission.samples.some(({ labels }) => fits({ ...labels, ...self })),
+        : emission.samples.some(({ labels }) => fits({ ...labels, ...ownOf(emission) })),
     encode: (items) => encodeMetrics(items, metrics),
     send: ({ payload }, signal) => put(payload, signal),
     verify: async (signal) => {
-      const [head] = selfPoints([DOCTOR], self).map((point) => point.head);
+      const [head] = selfPoints([DOCTOR], doctor).map((point) => point.head);
       const second = Math.floor(context.clock.now() / 1000);
       const body = `${bodyStart(namespace)}${head},"Timestamp":${second},"Values":[1]}]}`;
       return verificationOf(

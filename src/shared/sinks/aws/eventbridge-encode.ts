@@ -1,7 +1,8 @@
 /** Items → the fewest PutEvents requests: **encode** → client. */
 
-import { instantOf } from '../../domain/delivery.ts';
+import { instantOf, type ScalingEvent } from '../../domain/delivery.ts';
 import type { Result, Transition } from '../../domain/result.ts';
+import { scalingBody } from '../../rules/scaling-text.ts';
 import { isoTime } from '../../runtime/clock.ts';
 import type { Call, Item } from '../destination.ts';
 
@@ -99,3 +100,7 @@ export const changeText = (result: Result, { from, to, reason }: Transition): st
     detached: result.detached,
     values: result.values,
   });
+
+/** What the webhook of the settings is told too. */
+export const scalingDetail = (pool: string, event: ScalingEvent): string =>
+  JSON.stringify(scalingBody(pool, event, isoTime));

@@ -1,7 +1,7 @@
-/** The destination of EventBridge: changes of status pool-wide, and events that check files post. */
+/** The destination of EventBridge: what changes pool-wide, and events that check files post. */
 
 import type { JsonValue } from '../../domain/check.ts';
-import type { Emission } from '../../domain/delivery.ts';
+import { type Emission, isChange, type ScalingEvent } from '../../domain/delivery.ts';
 import type { AwsAccess, EventBridgeSink } from '../../domain/sink-settings.ts';
 import type { Destination, DestinationContext, Outcome } from '../destination.ts';
 import { destinationId } from '../destination-id.ts';
@@ -10,21 +10,27 @@ import { outcomeOfEntries } from './entry-outcome.ts';
 import {
   bodyText,
   changeText,
+  type Event,
   type EventsOf,
   encodeEvents,
   entryText,
   MAX_CALL_BYTES,
   MAX_ENTRIES,
+  scalingDetail,
 } from './eventbridge-encode.ts';
 import { verificationOf } from './outcome.ts';
 import { eventBridgeService } from './services.ts';
 
 const MAX_AGE_MS = 86_400_000;
 const STATUS_CHANGE = 'Check Status Change';
+const SCALING: Readonly<Record<ScalingEvent['change'], string>> = {
+  raised: 'Scaling Limit Hit',
+  cleared: 'Scaling Limit Cleared',
+};
 /** No rule asks for it, so nobody is alerted. */
 const DOCTOR = 'Watcher Doctor';
 
-/** Changes of the status of checks. */
+/** Changes of the status of checks, and of whether the pool is large enough. */
 export const eventBridgeDestination = (
   { bus, source, ...access }: EventBridgeSink,
   context: DestinationContext,
@@ -34,17 +40,27 @@ export const eventBridgeDestination = (
     label: 'eventbridge',
     bus,
     source,
-    wants: (emission) => emission.kind === 'result' && emission.transition !== null,
-    eventOf: ({ emission }) =>
-      emission.kind === 'result' && emission.transition !== null
-        ? {
-            source,
-            detailType: STATUS_CHANGE,
-            detail: changeText(emission.result, emission.transition),
-            resources: [],
-          }
-        : null,
+    wants: isChange,
+    eventOf: ({ emission }) => {
+      const change = changeOf(emission);
+      return change && { source, resources: [], ...change };
+    },
   });
+
+const changeOf = (emission: Emission): Pick<Event, 'detailType' | 'detail'> | null => {
+  switch (emission.kind) {
+    case 'result': {
+      const { result, transition } = emission;
+      return transition && { detailType: STATUS_CHANGE, detail: changeText(result, transition) };
+    }
+    case 'scaling': {
+      const { pool, event } = emission;
+      return event && { detailType: SCALING[event.change], detail: scalingDetail(pool, event) };
+    }
+    case 'self':
+      return null;
+  }
+};
 
 /** As `compileEventPost` renders it. */
 interface EventBody {

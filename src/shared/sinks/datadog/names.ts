@@ -43,15 +43,16 @@ export interface TagsText {
 
 /** The tags of each check, `check:<key>` and those of the sink, as they stand in bodies. */
 export class CheckTags {
-  readonly #common: readonly string[];
+  /** Those of the sink. */
+  readonly common: readonly string[];
   readonly #texts = new Map<string, TagsText>();
 
   constructor(common: readonly string[]) {
-    this.#common = tagsOf(common);
+    this.common = tagsOf(common);
   }
 
   list(check: string): readonly string[] {
-    return [tagOf(`check:${check}`), ...this.#common];
+    return [tagOf(`check:${check}`), ...this.common];
   }
 
   of(check: string): TagsText {

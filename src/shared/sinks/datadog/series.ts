@@ -4,7 +4,7 @@
  */
 
 import { gzipSync } from 'node:zlib';
-import type { SelfEmission, SelfSample } from '../../domain/delivery.ts';
+import type { ScalingEmission, SelfEmission, SelfSample } from '../../domain/delivery.ts';
 import type { Result } from '../../domain/result.ts';
 import {
   CHECK_METRICS,
@@ -52,9 +52,9 @@ export const seriesDestination = (
     maxItems: MAX_ITEMS,
     maxCallBytes: MAX_PACKED_BYTES,
     wants: (emission) =>
-      emission.kind === 'self'
-        ? emission.samples.length > 0
-        : hasValue(metrics, emission.result.status),
+      emission.kind === 'result'
+        ? hasValue(metrics, emission.result.status)
+        : emission.samples.length > 0,
     encode: (items) => encode(items, { metrics, tags, common: tagsOf(sink.tags) }),
     send: ({ payload }, signal) =>
       api.post({ path: '/api/v2/series', body: payload, encoding: 'gzip' }, signal),
@@ -97,7 +97,7 @@ class Batch {
   readonly #items: Item[] = [];
   /** By check: a text of points for each metric. */
   readonly #points = new Map<string, string[]>();
-  readonly #self: string[] = [];
+  readonly #own: string[] = [];
   #bytes = 0;
 
   constructor(options: SeriesOptions) {
@@ -112,7 +112,7 @@ class Batch {
   add(item: Item): boolean {
     const { emission } = item;
     const added =
-      emission.kind === 'result' ? this.#addResult(emission.result) : this.#addSelf(emission);
+      emission.kind === 'result' ? this.#addResult(emission.result) : this.#addOwn(emission);
     if (added) this.#items.push(item);
     return added;
   }
@@ -127,7 +127,7 @@ class Batch {
         if (own !== '') text += `,${HEADS[metric]}${json},"points":[${own.slice(1)}]}`;
       }
     }
-    for (const series of this.#self) text += `,${series}`;
+    for (const series of this.#own) text += `,${series}`;
     const payload = gzipSync(`{"series":[${text.slice(1)}]}`, GZIP);
     return { items: this.#items, bytes: payload.length, payload };
   }
@@ -149,13 +149,13 @@ class Batch {
     return true;
   }
 
-  #addSelf(emission: SelfEmission): boolean {
+  #addOwn(emission: SelfEmission | ScalingEmission): boolean {
     const series = emission.samples
       .filter(({ value }) => Number.isFinite(value))
-      .map((sample) => selfSeries(sample, emission, this.#options.common));
+      .map((sample) => ownSeries(sample, emission, this.#options.common));
     const bytes = series.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
     if (!this.#reserve(bytes)) return false;
-    this.#self.push(...series);
+    this.#own.push(...series);
     return true;
   }
 
@@ -180,6 +180,7 @@ const UNITS: Readonly<Record<SelfSample['unit'], string | undefined>> = {
   bytes: 'byte',
   count: undefined,
   ratio: undefined,
+  percent: 'percent',
 };
 
 const headOf = (metric: CheckMetric): string => {
@@ -199,9 +200,10 @@ const HEADS: Readonly<Record<CheckMetric, string>> = {
 const HEAD_BYTES = Math.max(...Object.values(HEADS).map(({ length }) => length)) + 16;
 const POINT_BYTES = 64;
 
-const selfSeries = (
+/** The pool's carry no host: another process may lead tomorrow. */
+const ownSeries = (
   { name, kind, unit, labels, value }: SelfSample,
-  { at, host }: SelfEmission,
+  emission: SelfEmission | ScalingEmission,
   common: readonly string[],
 ): string => {
   const labelTags = Object.entries(labels).map(([label, text]) => `${label}:${text}`);
@@ -210,8 +212,8 @@ const selfSeries = (
     type: kind === 'count' ? COUNT : GAUGE,
     interval: kind === 'count' ? COUNT_INTERVAL : undefined,
     unit: UNITS[unit],
-    points: [{ timestamp: Math.floor(at / 1000), value }],
+    points: [{ timestamp: Math.floor(emission.at / 1000), value }],
     tags: [...tagsOf(labelTags), ...common],
-    resources: [{ type: 'host', name: host }],
+    resources: emission.kind === 'self' ? [{ type: 'host', name: emission.host }] : undefined,
   });
 };
