@@ -8,6 +8,7 @@ import type { CheckSpec, JobsetId } from '../../src/shared/domain/check.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { createSecrets } from '../../src/shared/secrets/resolve.ts';
 import { CheckTable } from '../../src/worker/check-table.ts';
+import { LoadMeter } from '../../src/worker/load-meter.ts';
 import { Plans } from '../../src/worker/plan.ts';
 import { createHttpProbe } from '../../src/worker/probes/http.ts';
 import { OwnResolver } from '../../src/worker/probes/own-resolver.ts';
@@ -37,6 +38,16 @@ function idleScheduler(): Scheduler {
   const table = new CheckTable();
   const tally = new Tally();
   const clock = systemClock;
+  const load = new LoadMeter({
+    clock,
+    table,
+    capacity: { places: 256, jobs: null },
+    perHost: 128,
+    loop: () => ({ utilisation: 0, p99Ms: 0 }),
+    overdueMs: () => 0,
+    slotsOf: () => [],
+    behindHosts: () => [],
+  });
   const runner = new Runner({
     clock,
     table,
@@ -44,6 +55,7 @@ function idleScheduler(): Scheduler {
     authority: { owns: () => true, doubt: null },
     stopOnLoss: false,
     places: { total: 256, perHost: 128 },
+    load,
     worker: 'bench',
     onResult: () => {},
     onSuspicion: () => {},
@@ -65,6 +77,7 @@ function idleScheduler(): Scheduler {
     runner,
     authority: { doubt: null },
     runAtStart: false,
+    withholds: () => false,
     // Nothing may be left out of what is counted.
     onUnusable: (_definition, cause) => {
       throw new Error('a definition cannot be compiled', { cause });

@@ -115,11 +115,14 @@ describe('the command line', () => {
 });
 
 describe('a command that asks a running watcher', () => {
-  it.each(['status', 'self', 'reload'])('%s ends with 4 when nobody answers', async (command) => {
-    const { code, stdout, stderr } = await watcher([command, '--address', 'http://127.0.0.1:1']);
-    expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
-    expect(stderr).toMatch(/^watcher: no watcher answers at http:\/\/127\.0\.0\.1:1; .*\n$/);
-  });
+  it.each(['status', 'self', 'scaling', 'reload'])(
+    '%s ends with 4 when nobody answers',
+    async (command) => {
+      const { code, stdout, stderr } = await watcher([command, '--address', 'http://127.0.0.1:1']);
+      expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
+      expect(stderr).toMatch(/^watcher: no watcher answers at http:\/\/127\.0\.0\.1:1; .*\n$/);
+    },
+  );
 
   it('does not send its token in the clear to another machine', async () => {
     const args = ['self', '--address', 'http://192.0.2.1:9464'];

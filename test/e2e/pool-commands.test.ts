@@ -1,4 +1,4 @@
-/** `ledger`, `workers` and `jobs` as processes, against a process that has a ledger in memory. */
+/** `ledger`, `workers`, `scaling` and `jobs` as processes, against a process that has a ledger in memory. */
 
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,8 +6,10 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openPoolView } from '../../src/pool-view.ts';
 import { MemoryStore } from '../../src/shared/coordination/kv-memory.ts';
-import type { CheckSpec } from '../../src/shared/domain/check.ts';
+import { encodeScaling } from '../../src/shared/coordination/records.ts';
+import type { CheckSpec, WorkerId } from '../../src/shared/domain/check.ts';
 import { WatcherError } from '../../src/shared/domain/errors.ts';
+import type { ScalingRecord, WaitReason } from '../../src/shared/domain/jobset.ts';
 import { startHttpServer } from '../../src/shared/http/server.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
@@ -68,6 +70,60 @@ const TWO_CHECKS = `c.example/x:
 d.example/x:
   cron_schedule: "* * * * *"
 `;
+
+const waiting = (reason: WaitReason) => ({
+  waiting: { reason, since: systemClock.now() - 21_000, by: 'w1' as WorkerId, load: 1 },
+});
+
+describe('watcher scaling', () => {
+  const LEVEL: ScalingRecord = {
+    at: systemClock.now() - 3_000,
+    workers: 2,
+    desiredWorkers: 3,
+    capacityUtilization: 118.4,
+    waitingJobs: 2,
+    oldestWaitingMs: 20_000,
+    latenessP99Ms: 4_100,
+    futile: null,
+    episode: { id: 'e1', raisedAt: systemClock.now() - 60_000, jobs: 2 },
+  };
+  it('says how many workers are missing, and what waits, and ends with 1', async () => {
+    await using pool = await aPool();
+    await pool.ledger.jobset('js-1', ['a.example/x', 'a.example/y'], waiting('late'));
+    await pool.ledger.jobset('js-2', ['b.example/x'], waiting('quarantined'));
+    await pool.ledger.put(pool.ledger.keys.scaling, encodeScaling(LEVEL));
+    const { code, stdout } = await pool.run('scaling');
+    const lines = stdout.split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      expect.stringMatching(/^SCALING LIMIT HIT 1 m \d+ s ago$/),
+      expect.stringMatching(/^2 workers, 1 more needed; load 118\.4 % .* p99 4\.1 s \(told /),
+      '2 checks wait for a worker with room',
+      expect.stringMatching(/^1 check in quarantine/),
+    ]);
+    expect(lines[5]).toMatch(/^CHECK +WAITS +REASON +FROM WORKER +JOBSET$/);
+    expect(lines[6]).toMatch(/^a\.example\/x +2\d\.\d s +late +w1 +js-1$/);
+    expect(lines).toHaveLength(9);
+    expect(code).toBe(1);
+    const json = await pool.run('scaling', '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ level: LEVEL, waitingJobs: 2, stale: false });
+    expect(json.code).toBe(1);
+  });
+
+  it('ends with 0 where the pool is large enough, and with 5 where nobody can tell', async () => {
+    await using pool = await aPool();
+    expect(await pool.run('scaling')).toMatchObject({
+      code: 5,
+      stdout: expect.stringContaining('no admin has told the size of this pool yet'),
+    });
+    await pool.ledger.jobset('js-1', ['a.example/x'], waiting('late'));
+    await pool.ledger.put(pool.ledger.keys.scaling, encodeScaling({ ...LEVEL, episode: null }));
+    expect((await pool.run('scaling')).code).toBe(0);
+    pool.network.cut = true;
+    const { code, stdout } = await pool.run('scaling');
+    expect(stdout).toMatch(/^stale: /);
+    expect(code).toBe(5);
+  });
+});
 
 describe('watcher ledger', () => {
   it('shows which worker runs which check, of all pages', async () => {
@@ -225,6 +281,20 @@ self:
       { code: 2, stderr: expect.stringContaining('/nowhere/c.yml cannot be read') },
       { code: 2, stderr: expect.stringContaining('there is no check in that file') },
     ]);
+  });
+
+  it('releases a check from quarantine, and refuses with 2 what does not wait', async () => {
+    await using pool = await aPool();
+    await pool.ledger.jobset('js-1', ['b.example/x'], waiting('quarantined'));
+    await pool.ledger.jobset('js-2', ['a.example/x']);
+    const { code, stdout } = await pool.run('jobs', 'release', 'b.example/x');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'released b.example/x' });
+    const { stdout: ledger } = await pool.run('ledger', 'b.example/x', '--json');
+    expect(JSON.parse(ledger)).toMatchObject({ id: 'js-1', waiting: null });
+    const refused = await pool.run('jobs', 'release', 'a.example/x', '--json');
+    expect(refused.stderr).toContain('a.example/x waits for nothing and is not quarantined');
+    expect(refused.code).toBe(2);
+    expect((await pool.run('jobs', 'release', 'c.example/x')).code).toBe(2);
   });
 
   it('ends with 4 while the store is away', async () => {

@@ -1,7 +1,7 @@
 /** What can go wrong, how it is chosen from the seed, and how it is done to a world. */
 
 import type { Random } from '../../src/shared/runtime/random.ts';
-import { BLIND_MS } from './accounts.ts';
+import { BLIND_MS } from './circumstances.ts';
 import type { SimulatedProcess, WorkerProcess } from './processes.ts';
 import type { World } from './world.ts';
 
@@ -37,7 +37,7 @@ const during = (
 ): void => {
   if (process === undefined || process.clock.isDead) return;
   begin(process);
-  world.sicken(process, forMs);
+  world.health.sicken(process, forMs);
   world.clock.after(forMs, () => {
     if (process.clock.isDead) return;
     end(process);
@@ -77,13 +77,14 @@ const heal = ({ link }: SimulatedProcess): void => {
   link.doubled = 0;
   link.skipped = 0;
   link.dieAt = null;
+  link.overdueMs = null;
   link.flush();
 };
 
 const endLease = async (world: World, process: SimulatedProcess | undefined): Promise<void> => {
   const lease = process?.link.granted ?? null;
   if (process === undefined || lease === null) return;
-  world.sicken(process, 3000);
+  world.health.sicken(process, 3000);
   world.cameBack(process);
   world.ownership.endedEarly.add(lease);
   await world.etcd.endEarly(lease);
@@ -106,7 +107,7 @@ const STRIKES = {
   drain: (world, fault) => {
     const process = aProcess(world, fault);
     if (process === undefined || !process.clock.isRunning) return;
-    world.sicken(process, 60_000);
+    world.health.sicken(process, 60_000);
     if (fault.how < 0.7 && process.name.startsWith('w')) world.startWorker();
     world.leave(process);
     replaceLater(world, process, fault);
@@ -118,12 +119,12 @@ const STRIKES = {
     during(world, fault, aWorker(world, fault), [
       (process) => {
         process.clock.stepWall(ms);
-        world.distort();
+        world.circumstances.distort();
         world.cameBack(process);
       },
       ({ clock }) => {
         clock.stepWall(-clock.wallOffsetMs);
-        world.distort();
+        world.circumstances.distort();
       },
     ]);
   },
@@ -148,7 +149,7 @@ const STRIKES = {
       },
       heal,
     ]);
-    world.accounts.blind.push({ from: world.now, to: world.now + fault.forMs + BLIND_MS });
+    world.circumstances.blind.push({ from: world.now, to: world.now + fault.forMs + BLIND_MS });
   },
   gap: (world, fault) => aProcess(world, fault)?.link.loseWatches(),
   endLease: (world, fault) => endLease(world, aProcess(world, fault)),
@@ -177,12 +178,12 @@ const STRIKES = {
   restore: async (world, { how }) => {
     const back = Math.floor(how * Math.min(300, world.etcd.revision / 2));
     for (const process of [...world.workers.values(), ...world.admins.values()]) {
-      world.sicken(process, 8000);
+      world.health.sicken(process, 8000);
       world.cameBack(process);
     }
-    world.accounts.restoredAt.push(world.now);
+    world.circumstances.restoredAt.push(world.now);
     await world.etcd.restore(world.etcd.revision - back);
-    world.ownership.restart((await world.etcd.snapshot('')).entries);
+    world.restarted((await world.etcd.snapshot('')).entries);
   },
   addCheck: (world) => {
     world.folder.add();
@@ -199,8 +200,33 @@ const STRIKES = {
   },
   slowTargets: (world, { forMs, how }) => {
     for (const { definition } of world.folder.checks.values())
-      if (world.random.next() < 0.3) world.slow.set(definition.key, how * 25_000);
-    world.clock.after(forMs, () => world.slow.clear());
+      if (world.random.next() < 0.3) world.targets.slow.set(definition.key, how * 25_000);
+    world.clock.after(forMs, () => world.targets.slow.clear());
+  },
+  /** So that places are scarce, where there are few; until the storm is over. */
+  overload: (world, { how }) => {
+    for (const { definition } of world.folder.checks.values())
+      if (world.random.next() < 0.7) world.targets.slow.set(definition.key, 6000 + how * 14_000);
+  },
+  /** Its process dies of each of its runs. */
+  poison: (world, { whom }) => {
+    const check = pick([...world.folder.checks.values()], whom);
+    if (check !== undefined) world.targets.poison.add(check.definition.key);
+  },
+  /** It seems to stand still, and is evicted. */
+  seemsStuck: link(({ link }, { how }) => {
+    link.overdueMs = 15_001 + how * 60_000;
+  }),
+  /** The leader dies when it says who is to run what, or right after it. */
+  dieSteering: (world, { how, forMs }) => {
+    for (const process of world.admins.values()) {
+      const when = how < 0.5 ? 'before' : 'after';
+      const prefix = how * 10 - Math.floor(how * 10) < 0.3 ? world.keys.owners : world.keys.jobsets;
+      process.link.dieAt = { calls: 1 + Math.floor(how * 4), when, prefix };
+    }
+    world.clock.after(forMs, () => {
+      while (world.admins.size < 2) world.startAdmin();
+    });
   },
   oneMore: (world) => {
     if (world.workers.size < world.size + 2) world.startWorker();
@@ -212,7 +238,7 @@ export const FAULT_KINDS = Object.keys(STRIKES) as FaultKind[];
 
 const comeBack = (world: World): Promise<void> => {
   for (const process of world.workers.values()) {
-    world.sicken(process, 0);
+    world.health.sicken(process, 0);
     world.cameBack(process);
   }
   const back = world.etcd.comeBack();
@@ -227,7 +253,7 @@ export const strike = async (world: World, fault: Fault): Promise<void> => {
 
 /** Everything works again, and there are as many processes as there should be. */
 export const healAll = async (world: World): Promise<void> => {
-  world.slow.clear();
+  world.targets.heal();
   world.etcd.isFull = false;
   if (world.etcd.isDown) await comeBack(world);
   for (const process of [...world.workers.values(), ...world.admins.values()]) {
@@ -235,14 +261,15 @@ export const healAll = async (world: World): Promise<void> => {
     if (!process.clock.isRunning) process.clock.resume(true);
     if (Math.abs(process.clock.wallOffsetMs) > 500) {
       process.clock.stepWall(-process.clock.wallOffsetMs);
-      world.distort();
+      world.circumstances.distort();
     }
-    world.sicken(process, 0);
+    world.health.sicken(process, 0);
     world.cameBack(process);
   }
   const staying = [...world.workers.values()].filter(({ isLeaving }) => !isLeaving).length;
   for (let n = staying; n < world.size; n += 1) world.startWorker();
   for (let n = world.admins.size; n < 2; n += 1) world.startAdmin();
+  world.release();
 };
 
 /** The faults of one storm: only some kinds, so that each kind also has storms nearly of its own. */

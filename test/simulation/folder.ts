@@ -67,9 +67,8 @@ export class Folder {
   }
 
   /** Another question, the same ticks. */
-  edit(): SimulatedCheck {
+  edit(check: SimulatedCheck = this.#any([...this.checks.values()])): SimulatedCheck {
     this.#edits += 1;
-    const check = this.#any([...this.checks.values()]);
     const { definition } = check;
     const spec = { ...definition.spec, failAfter: 1 + (this.#edits % 5) };
     const edited = { ...check, definition: { ...definition, spec } };

@@ -11,6 +11,8 @@ export const requireSettled = (world: World): void => {
     if (!worker.attached) world.report('I12', `${name} is not attached in calm`);
   requireOwners(world);
   requirePlaces(world);
+  if (world.ownership.waitingJobs > 0)
+    world.report('W29', `${world.ownership.waitingJobs} jobs wait in calm`);
 };
 
 /** Each jobset has an owner that lives and runs it, and nobody runs anything else. */
@@ -49,22 +51,50 @@ export interface InspectedCommit {
 
 /** What no commit may do, whatever its process believes. */
 export const inspectCommit = (world: World, commit: InspectedCommit): void => {
-  for (const write of commit.call.then) {
-    if (write.kind !== 'put' && write.kind !== 'delete') continue;
+  const writes = commit.call.then.filter(({ kind }) => kind === 'put' || kind === 'delete');
+  for (const write of writes as Write[]) {
     if (commit.outcome.succeeded) inspectWrite(world, commit, write);
     else if (isClaim(world, write)) world.failedClaims += 1;
   }
+  if (commit.outcome.succeeded) requireSameJobs(world, commit, writes as Write[]);
+};
+
+/**
+ * Where jobs are moved, by whoever: they stand in other jobsets afterwards, all of them and no others.
+ * Only publishing brings jobs and takes them away: it alone writes definitions and no owner.
+ */
+const requireSameJobs = (
+  world: World,
+  { name, call }: InspectedCommit,
+  writes: readonly Write[],
+): void => {
+  const { keys, ownership, workers } = world;
+  const has = (prefix: string) => writes.some(({ key }) => key.startsWith(prefix));
+  const puts = writes.filter(({ kind, key }) => kind === 'put' && key.startsWith(keys.jobsets));
+  if (puts.length === 0 || (has(keys.allDefinitions) && !has(keys.owners) && !workers.has(name)))
+    return;
+  const before: string[] = [];
+  const after: string[] = [];
+  for (const put of puts as Extract<Write, { kind: 'put' }>[]) {
+    const { contents } = ownership.of(keys.jobsetOf(put.key));
+    const seen = call.when.find(({ key }) => key === put.key)?.modRevision;
+    if (seen === undefined) world.report('I2', `${name} wrote ${put.key} whatever stood there`);
+    before.push(...(contents.get(seen ?? 0) ?? []));
+    after.push(...JSON.parse(put.value.toString()).jobs);
+  }
+  if (before.sort().join() !== after.sort().join())
+    world.report('I7', `${name} made [${after}] of [${before}]`);
 };
 
 const isClaim = ({ keys }: World, write: Write): boolean =>
   write.kind === 'put' && write.lease !== undefined && write.key.startsWith(keys.owners);
 
 const inspectWrite = (world: World, commit: InspectedCommit, { key }: Write): void => {
-  const { keys, ownership, accounts } = world;
+  const { keys, ownership, circumstances } = world;
   const { name, lease, call } = commit;
   const id = name as WorkerId;
   if (key === keys.progress(id))
-    accounts.witnesses.get(id)?.beats.push({ sentAt: call.sentAt, at: world.now });
+    circumstances.witnesses.get(id)?.beats.push({ sentAt: call.sentAt, at: world.now });
   const isAdmins = key.startsWith(keys.jobsets) && world.admins.has(name);
   if (isAdmins && ownership.leader?.lease !== lease)
     world.report('I15', `${name} wrote ${key} without leading`);

@@ -5,7 +5,7 @@
  */
 
 import { seededRandom } from '../support/seeded-random.ts';
-import { BLIND_MS } from './accounts.ts';
+import { BLIND_MS } from './circumstances.ts';
 import { aStorm, FAULT_KINDS, type Fault, type FaultKind, healAll, strike } from './faults.ts';
 import { requireSettled } from './inspection.ts';
 import { type Violation, World } from './world.ts';
@@ -36,6 +36,13 @@ const SOME_FAILED = 20;
 const SETTLING_MS = 30_000;
 /** By then there is a leader. */
 const ELECTED_MS = 10_000;
+/** What runs once a minute needs some runs to be known as quick again. */
+const REST_MS = 600_000;
+const LOOK_MS = 5_000;
+/** Of a storm, after its last fault. */
+const PASSING_MS = 5000;
+/** Runs must be late a few times before anything is done about it. */
+const OVERLOADED_MS = 180_000;
 const CALM_MS = 45_000;
 /** Runs of the last ticks may still be going on. */
 const TAIL_MS = 15_000;
@@ -62,7 +69,8 @@ export const live = async ({
       world.tell(`fault ${JSON.stringify(fault)}`);
       await strike(world, fault);
     }
-    await world.clock.advance(5000 * random.next());
+    const isLong = storm.some(({ kind }) => kind === 'overload');
+    await world.clock.advance((isLong ? OVERLOADED_MS : PASSING_MS) * random.next());
     world.tell('healed');
     await healAll(world);
     world.endStorm();
@@ -85,6 +93,8 @@ export const live = async ({
       missing: accounts.missing,
       claims: ownership.claims,
       failedClaims: world.failedClaims,
+      mostDeaths: world.targets.mostDeaths,
+      raised: world.shortage.raised,
     },
   };
 };
@@ -94,6 +104,11 @@ const calm = async (world: World, settlingMs: number): Promise<number> => {
   await world.clock.advance(ELECTED_MS);
   world.confirmFolder();
   await world.clock.advance(settlingMs - ELECTED_MS);
+  for (let ms = 0; !world.isAtRest && ms < REST_MS; ms += LOOK_MS) {
+    world.release();
+    await world.clock.advance(LOOK_MS);
+  }
+  world.circumstances.endCrowd();
   const from = world.now;
   requireSettled(world);
   await world.clock.advance(CALM_MS);

@@ -33,6 +33,13 @@ export interface Flakiness {
   readonly slow: number;
 }
 
+export interface Death {
+  calls: number;
+  readonly when: 'before' | 'after';
+  /** Only calls that write such keys count. */
+  readonly prefix?: string;
+}
+
 export interface LinkOptions {
   readonly world: WorldClock;
   readonly etcd: Etcd;
@@ -67,7 +74,9 @@ export class Link implements KeyValueStore {
   /** Share of changes that a watch passes over, and nothing says so. */
   skipped = 0;
   /** Its process dies at one of the next calls. */
-  dieAt: { calls: number; readonly when: 'before' | 'after' } | null = null;
+  dieAt: Death | null = null;
+  /** What its heartbeats say of its scheduler, whatever is true. */
+  overdueMs: number | null = null;
   /** The lease granted last. */
   granted: LeaseId | null = null;
   onDeath: () => void = () => {};
@@ -113,11 +122,13 @@ export class Link implements KeyValueStore {
   ): Promise<Commit> {
     const { etcd, onCommit, world } = this.#options;
     const call: CommitCall = { when, then, sentAt: world.monotonicMs() };
-    return this.#call(async () => {
-      const outcome = await etcd.commit(when, then, otherwise);
+    const exec = async () => {
+      const sent = then.map((operation) => this.#disguised(operation));
+      const outcome = await etcd.commit(when, sent, otherwise);
       onCommit(call, outcome);
       return outcome;
-    });
+    };
+    return this.#call(exec, then);
   }
 
   async lease(ttlMs: number): Promise<Lease> {
@@ -169,9 +180,26 @@ export class Link implements KeyValueStore {
     this.close();
   }
 
-  #call<T>(exec: () => Promise<T>): Promise<T> {
-    const { clock, random } = this.#options;
-    if (clock.isDead || this.#diesNow('before')) return new Promise(() => {});
+  #disguised(operation: Operation): Operation {
+    if (this.overdueMs === null || operation.kind !== 'put') return operation;
+    if (!operation.key.includes('/hb/')) return operation;
+    const beat = JSON.parse(operation.value.toString());
+    const load = { ...beat.load, overdueMs: this.overdueMs };
+    return { ...operation, value: Buffer.from(JSON.stringify({ ...beat, load })) };
+  }
+
+  #call<T>(exec: () => Promise<T>, writes: readonly Operation[] = []): Promise<T> {
+    const { clock } = this.#options;
+    if (clock.isDead || this.#diesNow('before', writes)) return new Promise(() => {});
+    return this.#try(async () => {
+      const outcome = await exec();
+      this.#diesNow('after', writes);
+      return outcome;
+    });
+  }
+
+  #try<T>(exec: () => Promise<T>): Promise<T> {
+    const { random } = this.#options;
     const luck = this.flaky === null ? 1 : random.next();
     const { request = 0, answer = 0, repeated = 0, slow = 0 } = this.flaky ?? {};
     if (luck < request) return this.#lost();
@@ -237,13 +265,15 @@ export class Link implements KeyValueStore {
       for (const watch of this.#watches) watch.lapse();
       throw unavailable('etcd went back');
     }
-    const outcome = await exec();
-    this.#diesNow('after');
-    return outcome;
+    return exec();
   }
 
-  #diesNow(when: 'before' | 'after'): boolean {
+  #diesNow(when: Death['when'], writes: readonly Operation[]): boolean {
     if (this.dieAt?.when !== when) return false;
+    const { prefix } = this.dieAt;
+    const counts = (one: Operation): boolean =>
+      one.kind === 'put' && one.key.startsWith(prefix ?? '');
+    if (prefix !== undefined && !writes.some(counts)) return false;
     this.dieAt.calls -= 1;
     if (this.dieAt.calls > 0) return false;
     this.dieAt = null;

@@ -3,6 +3,8 @@
 import { Admin } from '../../src/admin/admin.ts';
 import { Audit } from '../../src/admin/audit.ts';
 import { Publisher } from '../../src/admin/publisher.ts';
+import { Scaling } from '../../src/admin/scaling.ts';
+import { Steering } from '../../src/admin/steering.ts';
 import { Election } from '../../src/shared/coordination/election.ts';
 import { LEASE_TIMING } from '../../src/shared/coordination/heartbeat.ts';
 import type { Keys } from '../../src/shared/coordination/keys.ts';
@@ -10,15 +12,19 @@ import { Ledger } from '../../src/shared/coordination/ledger.ts';
 import { Publishing } from '../../src/shared/coordination/publishing.ts';
 import type { Catalogue } from '../../src/shared/domain/catalogue.ts';
 import type { WorkerId } from '../../src/shared/domain/check.ts';
+import type { ScalingEmission } from '../../src/shared/domain/delivery.ts';
+import type { Capacity } from '../../src/shared/domain/jobset.ts';
+import type { ScalingMode } from '../../src/shared/domain/pool-settings.ts';
 import type { Observation, Result } from '../../src/shared/domain/result.ts';
 import type { Log } from '../../src/shared/runtime/log.ts';
 import { Meter } from '../../src/shared/runtime/meter.ts';
 import type { Random } from '../../src/shared/runtime/random.ts';
 import type { Endpoint, Probe } from '../../src/worker/probes/probe.ts';
 import { Worker } from '../../src/worker/worker.ts';
-import { anAnswer } from '../support/builders.ts';
+import { anAnswer, IDLE_LOOP } from '../support/builders.ts';
 import type { Link } from './link.ts';
 import type { ProcessClock } from './process-clock.ts';
+import { GRACE_MS } from './shortage.ts';
 
 export interface ProcessOptions {
   readonly name: string;
@@ -39,8 +45,6 @@ export interface SimulatedProcess {
 
 /** A target answers after a while; what it does is the world's business. */
 export type Target = (key: string) => { readonly afterMs: number };
-
-const ANSWER: Observation = anAnswer();
 
 class SimulatedProbe implements Probe {
   readonly #clock: ProcessClock;
@@ -64,14 +68,15 @@ class SimulatedProbe implements Probe {
   }
 
   start(key: string, _prepared: unknown, done: (observation: Observation) => void): () => void {
-    const timer = this.#clock.after(this.#target(key).afterMs, () => done(ANSWER));
+    const { afterMs } = this.#target(key);
+    const timer = this.#clock.after(afterMs, () => done(anAnswer({ durationMs: afterMs })));
     return () => timer.cancel();
   }
 
   async close(): Promise<void> {}
 }
 
-const GRACE_MS = 5000;
+const RUNS_MS = 5000;
 const DRAIN_MS = 7000;
 
 export class WorkerProcess implements SimulatedProcess {
@@ -85,10 +90,13 @@ export class WorkerProcess implements SimulatedProcess {
   constructor(
     options: ProcessOptions & {
       readonly target: Target;
+      readonly capacity: Capacity;
+      readonly mode: ScalingMode;
       readonly onResult: (process: WorkerProcess, result: Result) => void;
     },
   ) {
     const { name, clock, link, keys, random, log, target, onResult } = options;
+    const { capacity, mode } = options;
     this.name = name;
     this.clock = clock;
     this.link = link;
@@ -103,6 +111,7 @@ export class WorkerProcess implements SimulatedProcess {
       record: {
         id: this.id,
         state: 'up',
+        capacity,
         host: name,
         version: '0.0.0',
         listen: null,
@@ -110,10 +119,12 @@ export class WorkerProcess implements SimulatedProcess {
         started: clock.now(),
       },
       timing: LEASE_TIMING,
-      places: { total: 256, perHost: 128 },
+      places: { total: capacity.places, perHost: Math.ceil(capacity.places / 2) },
+      loop: () => IDLE_LOOP,
+      mode,
       runAtStart: false,
       stopOnLoss: false,
-      graceMs: GRACE_MS,
+      graceMs: RUNS_MS,
       drainMs: DRAIN_MS,
       onResult: (result) => {
         if (!clock.isDead) onResult(this, result);
@@ -134,15 +145,24 @@ export class AdminProcess implements SimulatedProcess {
   readonly link: Link;
   readonly admin: Admin;
 
-  constructor(options: ProcessOptions & { readonly catalogue: Catalogue }) {
-    const { name, clock, link, keys, random, log, catalogue } = options;
+  constructor(
+    options: ProcessOptions & {
+      readonly catalogue: Catalogue;
+      readonly announce: (emission: ScalingEmission) => void;
+    },
+  ) {
+    const { name, clock, link, keys, random, log, catalogue, announce } = options;
     this.name = name;
     this.clock = clock;
     this.link = link;
     const common = { store: link, keys, clock, random, log };
     const election = new Election({ ...common, timing: LEASE_TIMING, id: name });
     const publisher = new Publisher({ publishing: new Publishing(common), clock, random });
-    this.admin = new Admin({ ...common, election, publisher, audit: new Audit(common) });
+    const audit = new Audit(common);
+    const settings = { pool: 'simulated', waitingGraceMs: GRACE_MS };
+    const listener = new Scaling({ ...common, settings, announce });
+    const steering = new Steering({ ...common, holdMs: LEASE_TIMING.ttlMs, listener });
+    this.admin = new Admin({ ...common, election, publisher, audit, steering });
     this.admin.offer(catalogue);
     this.admin.start();
   }

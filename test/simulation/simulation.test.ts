@@ -1,6 +1,6 @@
 /**
  * A short run of the simulation of the whole pool; `npm run simulate` is the long one. Which rules are
- * looked at stands in ownership.ts, accounts.ts and world.ts.
+ * looked at stands in ownership.ts, vacancies.ts, accounts.ts and inspection.ts.
  */
 
 import { expect, it } from 'vitest';
@@ -40,4 +40,10 @@ it('lives the same life twice from one seed', async () => {
 it.each(FAULT_KINDS)('lives through a storm of nothing but %s', async (kind) => {
   const { violations } = await live({ seed: 7, minutes: 4, kinds: [kind] });
   expect(violations).toEqual([]);
+});
+
+it('loses three workers at most to a check that kills them', async () => {
+  const { violations, counts } = await live({ seed: 7, minutes: 10, kinds: ['poison'] });
+  expect(violations).toEqual([]);
+  expect(counts['mostDeaths']).toBe(3);
 });

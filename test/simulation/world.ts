@@ -4,23 +4,30 @@
  */
 
 import { Keys } from '../../src/shared/coordination/keys.ts';
-import type { Commit } from '../../src/shared/coordination/kv.ts';
+import type { Commit, Entry } from '../../src/shared/coordination/kv.ts';
 import type { JobsetId, WorkerId } from '../../src/shared/domain/check.ts';
+import type { ScalingEmission } from '../../src/shared/domain/delivery.ts';
 import type { Result } from '../../src/shared/domain/result.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import type { Random } from '../../src/shared/runtime/random.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { Accounts, type Span } from './accounts.ts';
+import { Accounts } from './accounts.ts';
+import { Circumstances } from './circumstances.ts';
 import { type Batch, changedKey, Etcd } from './etcd.ts';
 import { Folder } from './folder.ts';
+import { Health } from './health.ts';
 import { inspectCommit } from './inspection.ts';
 import { type CommitCall, Link } from './link.ts';
-import { Ownership } from './ownership.ts';
+import { Ownership, type Span } from './ownership.ts';
 import { ProcessClock } from './process-clock.ts';
 import { AdminProcess, type SimulatedProcess, WorkerProcess } from './processes.ts';
 import { publish } from './publish.ts';
+import { type Pool, Shortage } from './shortage.ts';
+import { Strain } from './strain.ts';
+import { Targets } from './targets.ts';
 import { type Tell, textIn, toldLog } from './telling.ts';
+import { Watchman } from './watchman.ts';
 
 export interface Violation {
   readonly rule: string;
@@ -31,15 +38,13 @@ export interface Violation {
 
 /** More tell nothing new. */
 const MOST_VIOLATIONS = 8;
-const ADMINS = 2;
-/** After whatever was wrong with a process has ended, it is back in the pool within this. */
-const RECOVERY_MS = 6000;
+export const ADMINS = 2;
+/** Between the clocks of two machines that are kept right. */
+const SKEW_MS = 1000;
 /** With the longest pause in it. */
 const LONGEST_RUN_MS = 70_000;
-/** What a worker told with a wrong clock counts until its jobsets have another owner, and its runs go on. */
-const LASTING_MS = 30_000;
-/** With a sound worker about, a free jobset is owned within this: ranks, jitter, a call or two. */
-const VACANT_MS = 2500 + 1000;
+/** After it has died of a check. */
+const REPLACED_MS = 3000;
 
 export class World {
   readonly random: Random;
@@ -49,6 +54,8 @@ export class World {
   readonly etcd: Etcd;
   readonly folder: Folder;
   readonly ownership: Ownership;
+  readonly circumstances: Circumstances;
+  readonly health: Health;
   readonly accounts: Accounts;
   readonly workers = new Map<string, WorkerProcess>();
   readonly admins = new Map<string, AdminProcess>();
@@ -58,29 +65,35 @@ export class World {
   failedClaims = 0;
   /** How many workers there should be. */
   readonly size: number;
-  /** Targets that answer slowly, and how slowly. */
-  readonly slow = new Map<string, number>();
+  readonly targets: Targets;
+  readonly strain: Strain;
+  readonly shortage = new Shortage((rule, what) => this.report(rule, what));
+  readonly #watchman: Watchman;
   readonly #tell: Tell | null;
   #born = 0;
-  #sickUntil = new Map<SimulatedProcess, number>();
   /** Since when something has been wrong with the whole pool; null when nothing is. */
   #storm: Span | null = null;
-  #fairSince = 0;
 
   constructor(seed: number, tell: Tell | null = null) {
     this.#tell = tell;
     this.random = seededRandom(seed);
     this.size = 3 + Math.floor(this.random.next() * 5);
+    this.targets = new Targets(this.random);
+    this.strain = new Strain(this.keys, this.random);
     this.folder = new Folder(this.random);
     const now = () => this.clock.monotonicMs();
     this.ownership = new Ownership(this.keys, now, (rule, what) => this.report(rule, what));
     this.etcd = new Etcd(this.clock, (batch) => this.#see(batch));
+    this.circumstances = new Circumstances(now);
+    this.health = new Health(this.circumstances, now);
     this.accounts = new Accounts({
       folder: this.folder,
       ownership: this.ownership,
+      circumstances: this.circumstances,
       epoch: this.epoch,
       report: (rule, what) => this.report(rule, what),
     });
+    this.#watchman = new Watchman(this);
   }
 
   get now(): number {
@@ -97,7 +110,7 @@ export class World {
     for (let n = 0; n < jobsets; n += 1) await this.#publish(`j${n}`, 1 + this.any(4));
     for (let n = 0; n < ADMINS; n += 1) this.startAdmin();
     for (let n = 0; n < this.size; n += 1) this.startWorker();
-    this.#watch();
+    this.#watchman.begin();
   }
 
   any(count: number): number {
@@ -111,26 +124,27 @@ export class World {
 
   startWorker(): WorkerProcess {
     const options = this.#machine('w');
-    const process = new WorkerProcess({
+    const process: WorkerProcess = new WorkerProcess({
       ...options,
-      target: (key) => ({ afterMs: this.slow.get(key) ?? 5 + 60 * this.random.next() }),
+      capacity: this.strain.capacity,
+      mode: this.strain.mode,
+      target: (key) => this.#answer(process, key),
       onResult: (worker, result) => this.#result(worker, result),
     });
     this.workers.set(process.name, process);
-    this.accounts.witnesses.set(process.id, {
-      id: process.id,
-      cameBackAt: [],
-      sick: [],
-      beats: [],
-    });
     options.link.onDeath = () => this.kill(process);
-    this.#sickUntil.set(process, this.now + RECOVERY_MS);
+    this.health.begin(process);
     return process;
   }
 
   startAdmin(): AdminProcess {
     const options = this.#machine('a');
-    const process = new AdminProcess({ ...options, catalogue: this.folder.catalogue });
+    const announce = (emission: ScalingEmission) => this.shortage.announce(emission);
+    const process = new AdminProcess({
+      ...options,
+      catalogue: this.folder.catalogue,
+      announce,
+    });
     this.admins.set(process.name, process);
     options.link.onDeath = () => this.kill(process);
     return process;
@@ -155,21 +169,47 @@ export class World {
       clock.deliver(() => admin.offer(catalogue));
   }
 
-  /** Something is or was wrong with a process: until it has ended and some time after, it owes nothing. */
-  sicken(process: SimulatedProcess, forMs: number): void {
-    const until = this.now + forMs + RECOVERY_MS;
-    this.accounts.witnesses.get(process.name as WorkerId)?.sick.push({ from: this.now, to: until });
-    this.#sickUntil.set(process, Math.max(until, this.#sickUntil.get(process) ?? 0));
-  }
-
   /** It may find ticks that have passed meanwhile. */
   cameBack(process: SimulatedProcess): void {
-    this.accounts.witnesses.get(process.name as WorkerId)?.cameBackAt.push(this.now);
+    this.circumstances.witnesses.get(process.name as WorkerId)?.cameBackAt.push(this.now);
+  }
+
+  #answer(process: WorkerProcess, key: string): { readonly afterMs: number } {
+    const answer = this.targets.answer(key);
+    if (!answer.kills) return answer;
+    this.tell(`${process.name} dies of ${key}`);
+    this.kill(process);
+    this.clock.after(REPLACED_MS, () => {
+      if (this.workers.size < this.size) this.startWorker();
+    });
+    return answer;
+  }
+
+  /** What is in quarantine is looked at by a person, and changed. */
+  release(): void {
+    for (const id of this.ownership.quarantined) {
+      const check = this.folder.checks.get(id);
+      if (check !== undefined) this.folder.edit(check);
+    }
+    this.offerFolder();
+  }
+
+  /** The store is another one, with these entries. */
+  restarted(entries: readonly Entry[]): void {
+    this.ownership.restart(entries);
+    const record = entries.find(({ key }) => key === this.keys.scaling);
+    this.shortage.restart(record !== undefined && episodeIn(record) !== null);
+  }
+
+  get isAtRest(): boolean {
+    return this.strain.isOver(this.ownership, this.workers.keys());
   }
 
   beginStorm(): void {
     this.#storm ??= { from: this.now, to: Number.POSITIVE_INFINITY };
-    if (!this.accounts.disturbed.includes(this.#storm)) this.accounts.disturbed.push(this.#storm);
+    if (!this.circumstances.disturbed.includes(this.#storm))
+      this.circumstances.disturbed.push(this.#storm);
+    if (this.strain.isCramped) this.circumstances.beginCrowd();
   }
 
   endStorm(): void {
@@ -204,10 +244,19 @@ export class World {
     await publish(this.etcd, this.keys, id as JobsetId, definitions);
   }
 
+  get pool(): Pool {
+    const { now, ownership } = this;
+    return { now, waitingJobs: ownership.waitingJobs, soundSince: this.#watchman.ledSince };
+  }
+
   #see(batch: Batch): void {
     this.ownership.see(batch);
+    this.shortage.look(this.pool);
     for (const change of batch.changes) {
       const key = changedKey(change);
+      this.strain.see(change);
+      if (key === this.keys.scaling && change.kind === 'put')
+        this.shortage.verdict(episodeIn(change.entry), this.pool);
       const isTold = key.startsWith(this.keys.owners) || key.startsWith(this.keys.jobsets);
       if (isTold) this.#mix(`${change.kind}${key}@${this.now}`);
       if (this.#tell !== null && !key.includes('/hb/') && !key.includes('/def/'))
@@ -226,45 +275,14 @@ export class World {
     const start = result.start - clock.wallOffsetMs - this.epoch;
     // Run, from start or to end, with a clock that was wrong: its tick is that of another time.
     if (Math.abs(clock.wallOffsetMs) > 500 || start > now || start < now - LONGEST_RUN_MS) return;
+    // It fell due by a clock that was wrong, and had to wait for a place until that was right again.
+    if (result.tick - this.epoch > start + SKEW_MS)
+      return void this.circumstances.distorted.push({ from: start, to: now });
     this.accounts.add(result, start, now);
   }
 
   #committed(name: string, link: Link, call: CommitCall, outcome: Commit): void {
     inspectCommit(this, { name, lease: link.granted, call, outcome });
-  }
-
-  /** Looks at everything once a second. */
-  #watch(): void {
-    this.clock.after(1000, () => this.#watch());
-    for (const { name, worker, clock } of this.workers.values()) {
-      if (worker.tally.unaccounted !== 0)
-        this.report('I10', `${worker.tally.unaccounted} ticks of ${name} are unaccounted for`);
-      if (Math.abs(clock.wallOffsetMs) > 500) this.distort();
-    }
-    if (!this.#isFair()) this.#fairSince = this.now;
-    for (const [id, { exists, term, vacantSince }] of this.ownership.jobsets) {
-      const vacantMs = this.now - Math.max(vacantSince, this.#fairSince);
-      if (exists && term === null && vacantMs > VACANT_MS)
-        this.report('I6', `${id} is free for ${vacantMs.toFixed(0)} ms with a sound worker about`);
-    }
-  }
-
-  /** Some wall clock is wrong now, or was until now. */
-  distort(): void {
-    const spans = this.accounts.distorted;
-    const last = spans.at(-1);
-    if (last !== undefined && last.to > this.now) last.to = this.now + LASTING_MS;
-    else spans.push({ from: this.now - 1000, to: this.now + LASTING_MS });
-  }
-
-  /** The store serves, and some worker has had nothing to complain of for a while. */
-  #isFair(): boolean {
-    if (this.etcd.isDown || this.etcd.isFull) return false;
-    for (const process of this.workers.values()) {
-      if (process.isLeaving || !process.clock.isRunning || !process.link.isSound) continue;
-      if ((this.#sickUntil.get(process) ?? 0) <= this.now) return true;
-    }
-    return false;
   }
 
   #mix(text: string): void {
@@ -274,3 +292,6 @@ export class World {
     this.hash = hash;
   }
 }
+
+/** Null: the limit is not hit. */
+const episodeIn = ({ value }: Entry): unknown => JSON.parse(value.toString()).episode;

@@ -11,11 +11,20 @@ export const ALONE: PoolSettings = {
   onCoordinationLoss: 'run',
   poolKey: null,
   timing: LEASE_TIMING,
+  scaling: {
+    mode: 'rebalance',
+    pool: 'watcher',
+    waitingGraceMs: 10_000,
+    command: null,
+    webhook: null,
+  },
 };
 
 export const WELL: PoolStanding = {
   attached: true,
   leading: true,
   unpublished: null,
+  shortage: null,
+  quarantined: 0,
   storeAway: null,
 };

@@ -10,12 +10,15 @@ import type {
 import {
   nothingDropped,
   type ResultEmission,
+  type ScalingEmission,
+  type ScalingEvent,
   type SelfEmission,
 } from '../../src/shared/domain/delivery.ts';
-import type { Handover } from '../../src/shared/domain/jobset.ts';
+import type { Handover, WorkerLoad } from '../../src/shared/domain/jobset.ts';
 import type { Answer, Result } from '../../src/shared/domain/result.ts';
 import type { SinkView } from '../../src/shared/domain/status.ts';
 import type { ResultFlow } from '../../src/shared/runtime/self-monitor.ts';
+import type { LoopLoad } from '../../src/worker/load-meter.ts';
 import type { HeldJobset } from '../../src/worker/workload.ts';
 
 export const aSpec = (
@@ -117,5 +120,57 @@ export const aSelfEmission = (overrides: Partial<SelfEmission> = {}): SelfEmissi
   status: 'ok',
   findings: [],
   samples: [],
+  ...overrides,
+});
+
+/** An event loop with nothing to do. */
+export const IDLE_LOOP: LoopLoad = { utilisation: 0, p99Ms: 0 };
+
+/** Of a worker that holds nothing. */
+export const NO_LOAD: WorkerLoad = {
+  places: 0,
+  loop: 0,
+  behind: 0,
+  latenessP99Ms: null,
+  overdueMs: 0,
+  slowHosts: [],
+};
+
+/** As the leader of a pool announces that workers are missing. */
+export const aScalingEmission = (
+  overrides: Partial<ScalingEmission> = {},
+  event: Partial<ScalingEvent> | null = {},
+): ScalingEmission => ({
+  kind: 'scaling',
+  at: TICK,
+  pool: 'eu-checks',
+  samples: [
+    {
+      name: 'watcher.scaling.capacity_utilization',
+      kind: 'gauge',
+      unit: 'percent',
+      labels: { pool: 'eu-checks' },
+      value: 142.5,
+    },
+    {
+      name: 'watcher.scaling.desired_workers',
+      kind: 'gauge',
+      unit: 'count',
+      labels: { pool: 'eu-checks' },
+      value: 3,
+    },
+  ],
+  event: event && {
+    episode: 'e1',
+    change: 'raised',
+    raisedAt: TICK,
+    waitingJobs: 5,
+    oldestWaitingMs: 12_000,
+    workers: 2,
+    desiredWorkers: 3,
+    capacityUtilization: 142.5,
+    jobs: ['a/x', 'b/y'],
+    ...event,
+  },
   ...overrides,
 });

@@ -16,13 +16,18 @@ const FORGOTTEN = [
   ...SETTING_NAMES.map(variableOf),
 ];
 
+export interface CommandOptions extends StartOptions {
+  /** Instead of the program itself. */
+  readonly command?: readonly string[];
+}
+
 export const startCommand = (
   args: readonly string[],
-  { env = {}, ...options }: StartOptions = {},
+  { env = {}, command = SOURCE_COMMAND, ...options }: CommandOptions = {},
 ): RunningProcess => {
   const forgotten = FORGOTTEN.flatMap((name) => ['-u', name]);
   const set = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return startProcess(['env', ...forgotten, ...set, ...SOURCE_COMMAND, ...args], options);
+  return startProcess(['env', ...forgotten, ...set, ...command, ...args], options);
 };
 
 export interface Outcome {

@@ -21,6 +21,7 @@ const PROGRAMS = {
   },
   prometheus: { file: 'usr/bin/prometheus', packages: ['prometheus'] },
   promtool: { file: 'usr/bin/promtool', packages: ['prometheus'] },
+  'systemd-analyze': { file: 'usr/bin/systemd-analyze', packages: ['systemd'] },
 } as const;
 
 export type ProgramName = keyof typeof PROGRAMS;
@@ -141,7 +142,9 @@ async function libraryPath(root: string): Promise<Record<string, string>> {
   for (const parent of ['lib', 'usr/lib']) {
     const entries = await readdir(path.join(root, parent)).catch(() => []);
     const multiarch = entries.filter((entry) => entry.endsWith('-linux-gnu'));
-    folders.push(...multiarch.map((entry) => path.join(root, parent, entry)));
+    const libraries = multiarch.map((entry) => path.join(root, parent, entry));
+    // systemd keeps its own in a folder of theirs.
+    folders.push(...libraries, ...libraries.map((folder) => path.join(folder, 'systemd')));
   }
   return folders.length === 0 ? {} : { LD_LIBRARY_PATH: folders.join(':') };
 }

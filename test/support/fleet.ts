@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { Admin } from '../../src/admin/admin.ts';
 import { Audit } from '../../src/admin/audit.ts';
 import { Publisher } from '../../src/admin/publisher.ts';
+import { Scaling } from '../../src/admin/scaling.ts';
+import { Steering } from '../../src/admin/steering.ts';
 import { Election } from '../../src/shared/coordination/election.ts';
 import { LEASE_TIMING } from '../../src/shared/coordination/heartbeat.ts';
 import { Keys } from '../../src/shared/coordination/keys.ts';
@@ -12,10 +14,13 @@ import { Ledger } from '../../src/shared/coordination/ledger.ts';
 import { Publishing } from '../../src/shared/coordination/publishing.ts';
 import type { Catalogue } from '../../src/shared/domain/catalogue.ts';
 import type { CheckDefinition, WorkerId } from '../../src/shared/domain/check.ts';
+import type { ScalingEmission } from '../../src/shared/domain/delivery.ts';
+import type { ScalingMode } from '../../src/shared/domain/pool-settings.ts';
 import type { Result, Transition } from '../../src/shared/domain/result.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import { Meter } from '../../src/shared/runtime/meter.ts';
 import { Worker } from '../../src/worker/worker.ts';
+import { IDLE_LOOP } from './builders.ts';
 import { ManualClock } from './manual-clock.ts';
 import { ScriptedProbe } from './scripted-probe.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -31,6 +36,12 @@ export interface FleetOptions {
   readonly runAtStart?: boolean;
   readonly total?: number;
   readonly perHost?: number;
+  /** The first worker's. */
+  readonly id?: string;
+  readonly maxJobs?: number | null;
+  readonly mode?: ScalingMode;
+  /** Hears what the leader says of the pool's size. */
+  readonly announce?: (emission: ScalingEmission) => void;
   readonly onResult?: (seen: Seen) => void;
 }
 
@@ -45,47 +56,71 @@ export const aCatalogue = (definitions: readonly CheckDefinition[]): Catalogue =
   digest: createHash('sha256').update(definitions.map(textOf).sort().join()).digest('hex'),
 });
 
+export interface JoinOptions {
+  readonly id?: string;
+  readonly total?: number;
+  readonly maxJobs?: number | null;
+}
+
 export const startFleet = (options: FleetOptions = {}) => {
   const { seed = 1, startAt, runAtStart = false, total = 256, perHost = 128 } = options;
+  const { mode = 'rebalance' } = options;
   const clock = new ManualClock(startAt);
   const random = seededRandom(seed);
   const probe = new ScriptedProbe(clock);
   const store = new MemoryStore({ clock });
   const keys = new Keys();
   const ledger = new Ledger({ store, keys, clock, random });
-  const election = new Election({ store, keys, clock, random, timing: LEASE_TIMING, id: 'admin' });
-  const publisher = new Publisher({ publishing: new Publishing({ store, keys }), clock, random });
-  const audit = new Audit({ store, keys, clock, log: silentLog });
-  const admin = new Admin({ election, publisher, audit, clock, random, log: silentLog });
-  const worker = new Worker({
-    clock,
-    random,
-    log: silentLog,
-    meter: new Meter(),
-    ledger,
-    probes: { http: probe },
-    record: {
-      id: random.uuid() as WorkerId,
-      state: 'up',
-      host: 'test',
-      zone: null,
-      version: '0.0.0',
-      listen: null,
-      started: clock.now(),
-    },
-    timing: LEASE_TIMING,
-    places: { total, perHost },
-    runAtStart,
-    stopOnLoss: false,
-    graceMs: 5_000,
-    drainMs: 25_000,
-    onResult: (result, transition) => options.onResult?.({ result, transition }),
-  });
+  const common = { store, keys, clock, random, log: silentLog };
+  const election = new Election({ ...common, timing: LEASE_TIMING, id: 'admin' });
+  const publisher = new Publisher({ ...common, publishing: new Publishing(common) });
+  const audit = new Audit(common);
+  const settings = { pool: 'test', waitingGraceMs: 10_000 };
+  const { announce = () => {} } = options;
+  const listener = new Scaling({ ...common, settings, announce });
+  const steering = new Steering({ ...common, holdMs: LEASE_TIMING.ttlMs, listener });
+  const admin = new Admin({ ...common, election, publisher, audit, steering });
+  const workers: Worker[] = [];
+  /** One more worker of the pool. */
+  const join = (joining: JoinOptions = {}): Worker => {
+    const places = joining.total ?? total;
+    const id = (joining.id ?? random.uuid()) as WorkerId;
+    const worker = new Worker({
+      clock,
+      random,
+      log: silentLog,
+      meter: new Meter(),
+      ledger,
+      probes: { http: probe },
+      record: {
+        id,
+        state: 'up',
+        capacity: { places, jobs: joining.maxJobs ?? options.maxJobs ?? null },
+        host: 'test',
+        zone: null,
+        version: '0.0.0',
+        listen: null,
+        started: clock.now(),
+      },
+      timing: LEASE_TIMING,
+      places: { total: places, perHost },
+      loop: () => IDLE_LOOP,
+      mode,
+      runAtStart,
+      stopOnLoss: false,
+      graceMs: 5_000,
+      drainMs: 25_000,
+      onResult: (result, transition) => options.onResult?.({ result, transition }),
+    });
+    workers.push(worker);
+    worker.start();
+    return worker;
+  };
   admin.start();
-  worker.start();
+  const worker = join(options);
   const stop = async () => {
-    await clock.until(worker.drain());
+    await clock.until(Promise.all(workers.map((one) => one.drain())));
     await clock.until(admin[Symbol.asyncDispose]());
   };
-  return { clock, random, probe, store, admin, worker, stop };
+  return { clock, random, probe, store, keys, admin, worker, workers, join, stop };
 };

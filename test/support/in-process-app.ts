@@ -2,7 +2,7 @@
 
 import { type App, type CatalogueSource, startApp } from '../../src/app.ts';
 import type { Catalogue } from '../../src/shared/domain/catalogue.ts';
-import { systemClock } from '../../src/shared/runtime/clock.ts';
+import { type Clock, systemClock } from '../../src/shared/runtime/clock.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import { systemRandom } from '../../src/shared/runtime/random.ts';
 import type { Sink } from '../../src/shared/sinks/sink.ts';
@@ -12,21 +12,30 @@ export interface InProcessOptions {
   readonly catalogue: Catalogue;
   readonly sinks: readonly Sink[];
   readonly concurrency: number;
+  readonly clock?: Clock;
+  /** Without it no watchdog ends the process. */
+  readonly standstillMs?: number;
 }
 
-export const startInProcess = ({ catalogue, sinks, concurrency }: InProcessOptions): Promise<App> =>
+export const startInProcess = ({
+  catalogue,
+  concurrency,
+  clock = systemClock,
+  ...options
+}: InProcessOptions): Promise<App> =>
   startApp({
-    clock: systemClock,
+    ...options,
+    clock,
     random: systemRandom,
     log: silentLog,
     version: 'test',
     pool: ALONE,
     source: unchanging(catalogue),
-    sinks,
     outlets: null,
     listen: { host: '127.0.0.1', port: 0 },
     concurrency,
     perHost: concurrency,
+    maxJobs: null,
     runAtStart: false,
     drainMs: 0,
     connectTo: [],

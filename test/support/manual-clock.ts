@@ -16,15 +16,19 @@ class ManualTimer implements Timer {
   /** Timers due at the same instant go off in the order in which they were set. */
   readonly order: number;
   fn: (() => void) | null;
+  readonly #onCancel: () => void;
 
-  constructor(dueAt: number, order: number, fn: () => void) {
+  constructor(dueAt: number, order: number, fn: () => void, onCancel: () => void) {
     this.dueAt = dueAt;
     this.order = order;
     this.fn = fn;
+    this.#onCancel = onCancel;
   }
 
   cancel(): void {
+    if (this.fn === null) return;
     this.fn = null;
+    this.#onCancel();
   }
 }
 
@@ -34,9 +38,17 @@ const isBefore = (a: ManualTimer, b: ManualTimer): boolean =>
 /** Resolves when every promise job that is queued now, and all that follow from them, have run. */
 export const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
+/** Cancelled timers that are not worth a sweep. */
+const FEW = 10_000;
+
 export class ManualClock implements Clock {
-  /** Binary heap, the earliest first. Cancelled timers stay until they come up. */
-  readonly #heap: ManualTimer[] = [];
+  /** Binary heap, the earliest first. Cancelled timers stay until they come up, or are most of it. */
+  #heap: ManualTimer[] = [];
+  #cancelled = 0;
+  readonly #onCancel = (): void => {
+    this.#cancelled += 1;
+    if (this.#cancelled > FEW && this.#cancelled * 2 > this.#heap.length) this.#sweep();
+  };
   #elapsedMs = 0;
   #wallOffset: number;
   #order = 0;
@@ -55,7 +67,8 @@ export class ManualClock implements Clock {
   }
 
   after(ms: number, fn: () => void): Timer {
-    const timer = new ManualTimer(this.#elapsedMs + Math.max(0, ms), this.#order, fn);
+    const dueAt = this.#elapsedMs + Math.max(0, ms);
+    const timer = new ManualTimer(dueAt, this.#order, fn, this.#onCancel);
     this.#order += 1;
     this.#push(timer);
     return timer;
@@ -71,7 +84,10 @@ export class ManualClock implements Clock {
     await settled();
     for (let timer = this.#heap[0]; timer && timer.dueAt <= target; timer = this.#heap[0]) {
       this.#pop();
-      if (timer.fn === null) continue;
+      if (timer.fn === null) {
+        this.#cancelled -= 1;
+        continue;
+      }
       this.#elapsedMs = Math.max(this.#elapsedMs, timer.dueAt);
       const fn = timer.fn;
       timer.fn = null;
@@ -107,6 +123,13 @@ export class ManualClock implements Clock {
   /** Somebody sets the wall clock; the monotonic one and the timers do not notice. */
   stepWall(ms: number): void {
     this.#wallOffset += ms;
+  }
+
+  #sweep(): void {
+    const kept = this.#heap.filter(({ fn }) => fn !== null);
+    // In the order in which they go off, they are a heap.
+    this.#heap = kept.sort((a, b) => a.dueAt - b.dueAt || a.order - b.order);
+    this.#cancelled = 0;
   }
 
   #push(timer: ManualTimer): void {

@@ -35,6 +35,11 @@ export interface WindowReport {
   readonly latenessMs: Spread;
 }
 
+export interface Punctuality {
+  readonly tick: number;
+  readonly latenessMs: number | null;
+}
+
 export interface Spread {
   readonly p50: number;
   readonly p99: number;
@@ -99,26 +104,40 @@ export class History {
     return this.#ticks.filter((ticks) => ticks.size === 0).length;
   }
 
+  /** Each tick in [from, to), and how late it was first run; null: not at all. */
+  *punctuality(from: number, to: number): Iterable<Punctuality> {
+    for (const ticks of this.#ticks) {
+      for (const { tick, results } of this.#due(ticks, from, to)) {
+        // The first that was run is the one that people wait for.
+        const lateness = results.map((one) => one.latenessMs);
+        yield { tick, latenessMs: results.length === 0 ? null : Math.min(...lateness) };
+      }
+    }
+  }
+
   /** A check that was never seen counts with all its ticks as missed. */
   window(from: number, to: number): WindowReport {
-    const { intervalMs } = this.#options;
     const report = { ticks: 0, missed: 0, doubled: 0, repeated: 0, labelled: 0, stray: 0 };
-    const lateness: number[] = [];
     for (const ticks of this.#ticks) {
-      const [some = from] = ticks.keys();
-      const offset = some % intervalMs;
-      const first = Math.ceil((from - offset) / intervalMs) * intervalMs + offset;
-      for (let tick = first; tick < to; tick += intervalMs) {
-        const results = ticks.get(tick) ?? [];
-        count(report, results);
-        // The first that was run is the one that people wait for.
-        if (results.length > 0) lateness.push(Math.min(...results.map((one) => one.latenessMs)));
-      }
+      const due = [...this.#due(ticks, from, to)];
+      for (const { results } of due) count(report, results);
+      const known = new Set(due.map(({ tick }) => tick));
       report.stray += [...ticks.keys()].filter(
-        (tick) => tick >= from && tick < to && tick % intervalMs !== offset,
+        (tick) => tick >= from && tick < to && !known.has(tick),
       ).length;
     }
+    const lateness = [...this.punctuality(from, to)].flatMap((one) => one.latenessMs ?? []);
     return { ...report, latenessMs: spreadOf(lateness) };
+  }
+
+  *#due(ticks: ReadonlyMap<number, PoolResult[]>, from: number, to: number) {
+    const { intervalMs } = this.#options;
+    const [some = from] = ticks.keys();
+    const offset = some % intervalMs;
+    const first = Math.ceil((from - offset) / intervalMs) * intervalMs + offset;
+    for (let tick = first; tick < to; tick += intervalMs) {
+      yield { tick, results: ticks.get(tick) ?? [] };
+    }
   }
 }
 

@@ -10,10 +10,16 @@ import {
   decodeJobset,
   decodeOwnership,
   decodeProgress,
+  decodeScaling,
   decodeWorker,
 } from '../../src/shared/coordination/records.ts';
 import type { CheckDefinition, JobsetId, WorkerId } from '../../src/shared/domain/check.ts';
-import type { Jobset, Progress, WorkerRecord } from '../../src/shared/domain/jobset.ts';
+import type {
+  Jobset,
+  Progress,
+  ScalingRecord,
+  WorkerRecord,
+} from '../../src/shared/domain/jobset.ts';
 import { systemClock } from '../../src/shared/runtime/clock.ts';
 import { systemRandom } from '../../src/shared/runtime/random.ts';
 
@@ -37,6 +43,9 @@ function readable<T>(read: () => T): T | null {
     return null;
   }
 }
+
+export const keyIn = (change: Change): string =>
+  change.kind === 'put' ? change.entry.key : change.key;
 
 export class PoolLedger implements AsyncDisposable {
   readonly prefix = PREFIX;
@@ -73,18 +82,36 @@ export class PoolLedger implements AsyncDisposable {
   }
 
   async jobsets(): Promise<readonly JobsetId[]> {
-    return (await this.#readableJobsets()).map(({ id }) => id);
+    return (await this.records()).map(({ id }) => id);
   }
 
   /** How many jobs have a place. */
   async jobs(): Promise<number> {
-    return (await this.#readableJobsets()).reduce((sum, { jobs }) => sum + jobs.length, 0);
+    return (await this.records()).reduce((sum, { jobs }) => sum + jobs.length, 0);
   }
 
-  async #readableJobsets(): Promise<readonly Jobset[]> {
+  /** Of all jobsets. */
+  async records(): Promise<readonly Jobset[]> {
     return (await this.#list(this.keys.jobsets))
       .map((entry) => readable(() => decodeJobset(this.keys.jobsetOf(entry.key), entry)))
       .filter((jobset) => jobset !== null);
+  }
+
+  /** How many jobs each worker holds, by its id. */
+  async shares(): Promise<ReadonlyMap<string, number>> {
+    const [owners, records] = await Promise.all([this.owners(), this.records()]);
+    const shares = new Map<string, number>();
+    for (const { id, jobs } of records) {
+      const worker = owners.get(id)?.worker;
+      if (worker !== undefined) shares.set(worker, (shares.get(worker) ?? 0) + jobs.length);
+    }
+    return shares;
+  }
+
+  /** What the leading admin said last of the size of the pool. */
+  async scaling(): Promise<ScalingRecord | null> {
+    const [entry] = await this.#list(this.keys.scaling);
+    return entry === undefined ? null : decodeScaling(entry);
   }
 
   async workers(): Promise<readonly WorkerRecord[]> {
@@ -110,6 +137,19 @@ export class PoolLedger implements AsyncDisposable {
       const jobset = { old: null, id, source: 'folder', zone: null, digest } as const;
       await publishing.replace({ ...jobset, definitions: content }, NOBODY);
     }
+  }
+
+  /** Every change from the first revision of this store to its present one. */
+  async changes(prefix: string): Promise<readonly Change[]> {
+    const { revision } = await this.store.snapshot(prefix);
+    const seen: Change[] = [];
+    // Of all keys, as those that are asked for may not change for long, while heartbeats do.
+    for await (const event of this.store.watch(this.prefix, 0, this.#watching.signal)) {
+      if (event.kind === 'gap') throw new Error('the first revisions are gone');
+      seen.push(...event.changes.filter((change) => keyIn(change).startsWith(prefix)));
+      if (event.revision >= revision) break;
+    }
+    return seen;
   }
 
   /** Every change from now on, until the ledger is disposed of. */

@@ -3,15 +3,13 @@
  * asked, and the history of what all of them have delivered.
  */
 
-import { mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CheckDefinition } from '../../src/shared/domain/check.ts';
 import { startCommand } from './cli.ts';
 import { type Etcd, startEtcd } from './etcd.ts';
 import { FaultProxy } from './fault-proxy.ts';
-import { definitionOf, specOf } from './many-checks.ts';
 import {
   addUsers,
   type Certificates,
@@ -20,27 +18,32 @@ import {
   type PoolAccess,
   userAccess,
 } from './pool-access.ts';
+import { definitionsOf, hostsOf, type PoolChecks, writeChecks } from './pool-checks.ts';
 import { History } from './pool-history.ts';
 import { type Owner, PoolLedger } from './pool-ledger.ts';
-import { HOST, keyOf, PoolTarget } from './pool-target.ts';
+import { PoolTarget } from './pool-target.ts';
 import { PoolWorker } from './pool-worker.ts';
 import { freePort, listening, type RunningProcess } from './processes.ts';
 
-export interface PoolOptions {
+export interface PoolOptions extends PoolChecks {
   readonly members?: 1 | 3;
   readonly workers: number;
   readonly admins?: number;
-  readonly checks: number;
   /** Published by the test, in so many jobsets, as no admin would; then there is none. */
   readonly jobsets?: number;
-  /** How often each check runs: a minute, at a second that watcher picks, or ten seconds. */
-  readonly intervalMs?: 60_000 | 10_000;
   /** How everybody comes into etcd: certificates on both sides, or a user with a password. */
   readonly access?: 'certificates' | 'users';
   /** Number of the worker that reaches etcd through proxies. */
   readonly proxied?: number;
   /** For every worker. */
   readonly workerArgs?: readonly string[];
+  readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Of every worker, instead of the program itself. */
+  readonly workerCommand?: readonly string[];
+  /** For every admin. */
+  readonly adminEnv?: Readonly<Record<string, string>>;
+  /** Settings of every admin; as JSON, which is YAML. */
+  readonly adminSettings?: object;
   readonly etcdFlags?: readonly string[];
 }
 
@@ -49,8 +52,8 @@ const LOOK_MS = 100;
 const LISTENING_MS = 60_000;
 /** At this rate what workers have delivered is read. */
 const READ_MS = 1_000;
-/** Checks in one file. */
-const FILE_SIZE = 500;
+/** Of a log, in characters. */
+const LAST_WORDS = 2_000;
 
 /** Null where etcd cannot be had. */
 export async function startPool(options: PoolOptions): Promise<Pool | null> {
@@ -100,6 +103,7 @@ export class Pool implements AsyncDisposable {
   readonly proxies: FaultProxy[] = [];
   readonly #parts: PoolParts;
   readonly #reading: NodeJS.Timeout;
+  readonly #adminPorts: number[] = [];
   #owned: AsyncDisposableStack | null = null;
   #disposing = false;
 
@@ -118,9 +122,9 @@ export class Pool implements AsyncDisposable {
 
   /** Workers first: they share what is published, instead of the first one taking it all. */
   async begin(): Promise<void> {
-    const { options, etcd, ledger } = this.#parts;
+    const { options, etcd, ledger, folder } = this.#parts;
     const { jobsets, admins = jobsets === undefined ? 1 : 0 } = options;
-    await this.#writeChecks();
+    await writeChecks(path.join(folder, 'checks'), options);
     if (options.proxied !== undefined) {
       for (const { port } of etcd.members) this.proxies.push(await FaultProxy.start(port));
     }
@@ -131,7 +135,26 @@ export class Pool implements AsyncDisposable {
     for (let number = 0; number < admins; number++) this.admins.push(await this.#startAdmin());
     if (jobsets !== undefined) await ledger.publish(definitionsOf(options.checks), jobsets);
     await this.#published();
-    await this.settled();
+    if (options.workers > 0) await this.settled();
+  }
+
+  /** One more, which has the next number; resolves when the ledger has it. */
+  async addWorker(args: readonly string[] = []): Promise<PoolWorker> {
+    const worker = await this.place(this.workers.length, args);
+    await worker.start();
+    return worker;
+  }
+
+  /** A worker that somebody else starts, whose results count. */
+  async place(number: number, args: readonly string[] = []): Promise<PoolWorker> {
+    const worker = await this.#worker(number, args);
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** Of this pool alone. */
+  get folder(): string {
+    return this.#parts.folder;
   }
 
   /** Of a pool that has them. */
@@ -153,13 +176,20 @@ export class Pool implements AsyncDisposable {
     }
   }
 
+  /** Of an admin: what it answers there. */
+  async ask(path: string): Promise<unknown> {
+    const response = await fetch(`http://127.0.0.1:${this.#adminPorts[0]}${path}`);
+    return response.json();
+  }
+
   /** Until every jobset is owned and its owner's scheduler has it: who owns what. */
   async settled(withinMs = SETTLED_MS): Promise<ReadonlyMap<string, Owner>> {
     for (const deadline = Date.now() + withinMs; Date.now() < deadline; await sleep(LOOK_MS)) {
       const owners = await this.#settledOwners().catch(() => null);
       if (owners !== null) return owners;
     }
-    const words = [await this.#standing(), ...this.workers.map(lastWordsOf)];
+    const admins = this.admins.map((admin) => `admin: ${admin.stderr().slice(-LAST_WORDS)}`);
+    const words = [await this.#standing(), ...this.workers.map(lastWordsOf), ...admins];
     throw new Error(`not every jobset is owned: ${words.join('\n')}`);
   }
 
@@ -219,71 +249,47 @@ export class Pool implements AsyncDisposable {
     return open.join('\n');
   }
 
-  async #worker(number: number): Promise<PoolWorker> {
+  async #worker(number: number, more: readonly string[] = []): Promise<PoolWorker> {
     const { options, folder, ledger, target, etcd, access } = this.#parts;
     const isProxied = number === options.proxied;
     const scheme = options.access === 'certificates' ? 'https' : 'http';
     const endpoints = isProxied
       ? this.proxies.map(({ port }) => `${scheme}://localhost:${port}`)
       : etcd.endpoints;
-    const own = ['--drain', '5s', ...(options.workerArgs ?? [])];
-    const args = [...this.#etcdArgs(endpoints), ...own];
-    const connectTo = `${HOST}:80:127.0.0.1:${await target.portFor(number)}`;
-    const place = path.join(folder, `worker-${number}`);
+    const own = ['--drain', '5s', ...(options.workerArgs ?? []), ...more];
+    const port = await target.portFor(number);
+    const { workerCommand: command } = options;
     return new PoolWorker({
-      ...{ number, folder: place, args, connectTo, ledger },
-      env: access.env,
+      ...{ number, ledger, folder: path.join(folder, `worker-${number}`) },
+      args: [...this.#etcdArgs(endpoints), ...own],
+      connectTo: [...hostsOf(options)].map((host) => `${host}:80:127.0.0.1:${port}`),
+      env: { ...access.env, ...options.workerEnv },
       history: this.history,
+      ...(command && { command }),
     });
   }
 
   async #startAdmin(): Promise<RunningProcess> {
+    const { folder, access, options, etcd } = this.#parts;
     const port = await freePort();
-    const folder = path.join(this.#parts.folder, 'checks');
-    const own = ['--config', folder, '--listen', `127.0.0.1:${port}`];
-    const etcd = this.#etcdArgs(this.#parts.etcd.endpoints);
-    const { env } = this.#parts.access;
-    const admin = startCommand(['admin', ...own, ...etcd], { env, stdout: 'ignore' });
+    const settings = path.join(folder, 'admin.yml');
+    await writeFile(settings, JSON.stringify(options.adminSettings ?? {}));
+    const args = [
+      ...['--config', path.join(folder, 'checks'), '--listen', `127.0.0.1:${port}`],
+      ...['--settings', settings],
+      ...this.#etcdArgs(etcd.endpoints),
+    ];
+    const env = { ...access.env, ...options.adminEnv };
+    const admin = startCommand(['admin', ...args], { env, stdout: 'ignore' });
     await listening(port, admin, LISTENING_MS);
+    this.#adminPorts.push(port);
     return admin;
   }
 
   #etcdArgs(endpoints: readonly string[]): readonly string[] {
     return ['--etcd', endpoints.join(','), ...this.#parts.access.args];
   }
-
-  async #writeChecks(): Promise<void> {
-    const { checks, intervalMs } = this.#parts.options;
-    const folder = path.join(this.#parts.folder, 'checks');
-    await mkdir(folder, { recursive: true });
-    const numbers = Array.from({ length: checks }, (_, number) => number);
-    for (let from = 0; from < checks; from += FILE_SIZE) {
-      const texts = numbers.slice(from, from + FILE_SIZE).map((n) => checkText(n, intervalMs));
-      await writeFile(path.join(folder, `checks-${from}.yml`), texts.join('\n'));
-    }
-  }
 }
-
-/** As `checkText` has them, every minute. */
-const definitionsOf = (checks: number): readonly CheckDefinition[] => {
-  const spec = specOf({ cron: '* * * * *', connection: 'fresh' });
-  return Array.from({ length: checks }, (_, number) =>
-    definitionOf(number, spec, { originOf: () => HOST }),
-  );
-};
-
-const checkText = (number: number, intervalMs = 60_000): string => {
-  // Six fields name the second: a tenth of all checks each.
-  const cron = intervalMs === 60_000 ? '* * * * *' : `${number % 10}/10 * * * * *`;
-  return [
-    `${keyOf(number)}:`,
-    `  cron_schedule: "${cron}"`,
-    '  scheme: http',
-    '  response_json_values: [status]',
-    '  success_test: { key: status, value: ok }',
-    '',
-  ].join('\n');
-};
 
 const lastWordsOf = (worker: PoolWorker): string => {
   const last = [...worker.log()].slice(-3).map((line) => JSON.stringify(line));

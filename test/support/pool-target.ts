@@ -67,7 +67,7 @@ export class PoolTarget implements AsyncDisposable {
 export const HOST = 'pool-target.test';
 
 /** How the checks of a pool's folder are named. */
-export const keyOf = (check: number): string => `${HOST}/check?n=${check}`;
+export const keyOf = (check: number, host = HOST): string => `${host}/check?n=${check}`;
 
 /** As the checks of a pool are named: `…?n=17`. */
 export const checkIn = (text: string): number | null => {

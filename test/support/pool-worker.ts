@@ -19,7 +19,9 @@ export interface WorkerPlace {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** `HOST:PORT:ADDRESS:PORT` of the target. */
-  readonly connectTo: string;
+  readonly connectTo: readonly string[];
+  /** Of the real program unless a test has one of its own parts. */
+  readonly command?: readonly string[];
   readonly ledger: PoolLedger;
   readonly history: History;
 }
@@ -35,7 +37,7 @@ export interface LogLine {
 }
 
 const LOOK_MS = 50;
-const REGISTERED_MS = 30_000;
+const REGISTERED_MS = 60_000;
 
 export class PoolWorker implements AsyncDisposable {
   readonly number: number;
@@ -71,17 +73,25 @@ export class PoolWorker implements AsyncDisposable {
 
   /** Resolves when the ledger has it. */
   async start(): Promise<void> {
-    const { folder, args, env, connectTo } = this.#place;
-    await mkdir(folder, { recursive: true });
-    const sink = `sinks:\n  - kind: jsonl\n    path: ${this.#file('results.jsonl')}\n`;
-    await writeFile(this.#file('watcher.yml'), `run_at_start: false\n${sink}`);
-    this.#port = await freePort();
-    const own = [
-      ...['--settings', this.#file('watcher.yml'), '--state', this.#file('state')],
-      ...['--listen', `127.0.0.1:${this.#port}`, '--connect-to', connectTo],
-    ];
-    this.#process = startCommand(['worker', ...own, ...args], { env, stdout: 'ignore' });
+    const args = await this.prepare();
+    const { env, command } = this.#place;
+    this.#process = startCommand(args, { env, stdout: 'ignore', ...(command && { command }) });
     this.#id = await this.#registered();
+  }
+
+  /** For whoever else starts it: the arguments. */
+  async prepare(): Promise<readonly string[]> {
+    const { folder, args, connectTo } = this.#place;
+    await mkdir(folder, { recursive: true });
+    this.#port = await freePort();
+    const settings = {
+      ...{ run_at_start: false, state: this.#file('state'), connect_to: connectTo },
+      listen: `127.0.0.1:${this.#port}`,
+      sinks: [{ kind: 'jsonl', path: this.#file('results.jsonl') }],
+    };
+    // JSON is YAML.
+    await writeFile(this.#file('watcher.yml'), JSON.stringify(settings));
+    return ['worker', '--settings', this.#file('watcher.yml'), ...args];
   }
 
   /** SIGKILL. When it was sent; resolves when the process is gone. */

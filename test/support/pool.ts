@@ -3,14 +3,17 @@
 import { digestOf } from '../../src/shared/coordination/definitions.ts';
 import { LEASE_TIMING } from '../../src/shared/coordination/heartbeat.ts';
 import { Keys } from '../../src/shared/coordination/keys.ts';
+import type { Entry } from '../../src/shared/coordination/kv.ts';
 import { MemoryStore } from '../../src/shared/coordination/kv-memory.ts';
 import { Ledger } from '../../src/shared/coordination/ledger.ts';
 import { Publishing } from '../../src/shared/coordination/publishing.ts';
+import { decodeJobset, encodeJobset } from '../../src/shared/coordination/records.ts';
 import type { CheckDefinition, JobsetId, WorkerId } from '../../src/shared/domain/check.ts';
-import type { Handover } from '../../src/shared/domain/jobset.ts';
+import type { Handover, Jobset } from '../../src/shared/domain/jobset.ts';
 import { silentLog } from '../../src/shared/runtime/log.ts';
 import { Claimer } from '../../src/worker/claimer.ts';
 import type { HeldJobset, Workload } from '../../src/worker/workload.ts';
+import { NO_LOAD } from './builders.ts';
 import { FaultyStore } from './faulty-store.ts';
 import { ManualClock } from './manual-clock.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -60,6 +63,8 @@ export interface Member {
   readonly workload: RecordingWorkload;
   /** This worker's own way to the store. */
   readonly network: FaultyStore;
+  /** Whether it takes nothing more while others have room. */
+  readonly load: { isFull: boolean };
 }
 
 export const aPool = (seed = 1) => {
@@ -72,6 +77,7 @@ export const aPool = (seed = 1) => {
   const join = (id: string): Member => {
     const network = new FaultyStore(store);
     const workload = new RecordingWorkload();
+    const load = { isFull: false };
     const claimer = new Claimer({
       clock,
       random,
@@ -81,6 +87,7 @@ export const aPool = (seed = 1) => {
       worker: {
         id: id as WorkerId,
         state: 'up',
+        capacity: { places: 256, jobs: null },
         host: id,
         zone: null,
         version: '0.0.0',
@@ -88,14 +95,19 @@ export const aPool = (seed = 1) => {
         started: 0,
       },
       timing: LEASE_TIMING,
+      mode: 'rebalance',
+      caution: { take: async () => {}, forget: () => {} },
       graceMs: 5_000,
       drainMs: 25_000,
       checks: () => 0,
+      load: () => NO_LOAD,
+      isFull: () => load.isFull,
+      isStuck: () => false,
       onHeld: () => {},
       onDetached: () => {},
     });
     claimer.start();
-    return { id, claimer, workload, network };
+    return { id, claimer, workload, network, load };
   };
 
   const standing = async (id: string) => {
@@ -121,6 +133,13 @@ export const aPool = (seed = 1) => {
         definitions,
       } as const;
       await publishing.replace(jobset, TERM);
+    },
+    /** As the leader writes it. */
+    place: async (id: string, order: Partial<Pick<Jobset, 'waiting' | 'moveTo'>>) => {
+      const key = keys.jobset(id as JobsetId);
+      const { entries } = await store.snapshot(key);
+      const jobset = decodeJobset(id as JobsetId, entries[0] as Entry);
+      await store.commit([], [{ kind: 'put', key, value: encodeJobset({ ...jobset, ...order }) }]);
     },
     withdraw: async (id: string): Promise<void> => {
       const old = await standing(id);

@@ -3,10 +3,12 @@
 import type { JobsetId } from '../../src/shared/domain/check.ts';
 import type { Result } from '../../src/shared/domain/result.ts';
 import { CheckTable } from '../../src/worker/check-table.ts';
+import { LoadMeter } from '../../src/worker/load-meter.ts';
 import { Plans } from '../../src/worker/plan.ts';
 import { Runner } from '../../src/worker/runner.ts';
 import { Scheduler } from '../../src/worker/scheduler.ts';
 import { Tally } from '../../src/worker/tally.ts';
+import { IDLE_LOOP } from './builders.ts';
 import { ManualClock } from './manual-clock.ts';
 import { ScriptedProbe } from './scripted-probe.ts';
 
@@ -37,20 +39,31 @@ export const aWorkerCore = (options: WorkerCoreOptions = {}) => {
     owns: (): boolean => authority.attached,
   };
   const changed: JobsetId[] = [];
-  const runner = new Runner({
+  const load = new LoadMeter({
+    clock,
+    table,
+    capacity: { places: total, jobs: null },
+    perHost,
+    loop: () => IDLE_LOOP,
+    overdueMs: () => scheduler.overdueMs,
+    slotsOf: (jobset) => scheduler.slotsOf(jobset),
+    behindHosts: () => runner.behindHosts(),
+  });
+  const runner: Runner = new Runner({
     clock,
     table,
     tally,
     authority,
     stopOnLoss,
     places: { total, perHost },
+    load,
     worker: 'w1',
     onResult: (result) => results.push(result),
     onSuspicion: (change) => suspicions.push(change),
     onUnreachable: () => {},
     onStateChange: (jobset) => changed.push(jobset),
   });
-  const scheduler = new Scheduler({
+  const scheduler: Scheduler = new Scheduler({
     clock,
     table,
     plans,
@@ -58,6 +71,7 @@ export const aWorkerCore = (options: WorkerCoreOptions = {}) => {
     authority,
     tally,
     runAtStart,
+    withholds: () => false,
     onUnusable: ({ key }) => unusable.push(key),
   });
   return {
@@ -66,6 +80,7 @@ export const aWorkerCore = (options: WorkerCoreOptions = {}) => {
     table,
     plans,
     tally,
+    load,
     results,
     suspicions,
     unusable,

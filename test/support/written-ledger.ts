@@ -12,8 +12,8 @@ import {
   encodeWorker,
 } from '../../src/shared/coordination/records.ts';
 import type { CheckDefinition, JobsetId, WorkerId } from '../../src/shared/domain/check.ts';
-import type { Jobset, WorkerRecord } from '../../src/shared/domain/jobset.ts';
-import { aCheck } from './builders.ts';
+import type { Jobset, WorkerLoad, WorkerRecord } from '../../src/shared/domain/jobset.ts';
+import { aCheck, NO_LOAD } from './builders.ts';
 
 /** With the id that its key really has. */
 export const namedCheck = (key: string): CheckDefinition => ({
@@ -45,6 +45,8 @@ export const writtenLedger = (store: KeyValueStore, keys = new Keys()) => {
       chunks: chunks.length,
       zone: null,
       avoid: [],
+      waiting: null,
+      moveTo: null,
       ...overrides,
     };
     return [
@@ -78,6 +80,7 @@ export const writtenLedger = (store: KeyValueStore, keys = new Keys()) => {
       const record: WorkerRecord = {
         id: id as WorkerId,
         state: 'up',
+        capacity: { places: 256, jobs: null },
         host: `host of ${id}`,
         version: '1.2.3',
         zone: null,
@@ -87,8 +90,11 @@ export const writtenLedger = (store: KeyValueStore, keys = new Keys()) => {
       };
       return put(keys.worker(record.id), encodeWorker(record), lease);
     },
-    beat: (worker: string, at: number, seq = 1) =>
-      put(keys.beat(worker as WorkerId), encodeBeat({ seq, at, owned: 2, checks: 3 })),
+    beat: (worker: string, at: number, seq = 1, load: Partial<WorkerLoad> = {}) =>
+      put(
+        keys.beat(worker as WorkerId),
+        encodeBeat({ seq, at, owned: 2, checks: 3, load: { ...NO_LOAD, ...load } }),
+      ),
     leads: (id: string) => put(keys.leader, encodeLeader({ id })),
   };
 };
