@@ -31,8 +31,8 @@ export default defineConfig({
           pool: 'forks',
           // Whole processes and real servers: after everything else, and one file at a time.
           fileParallelism: false,
-          // Pools mostly wait, for leases to end: where a file lets them, three go on at a time.
-          maxConcurrency: 3,
+          // Pools mostly wait, for leases to end: where a file lets them, two go on at a time.
+          maxConcurrency: 2,
           sequence: { groupOrder: 1 },
         },
       },
