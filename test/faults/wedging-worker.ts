@@ -1,20 +1,21 @@
 /**
- * The whole program, of which SIGUSR2 takes the timers of the scheduler: nothing that falls due is run from
- * then on, while heartbeats go on and the lease lives.
+ * The whole program, of which SIGUSR2 stops the scheduler's time and takes its timers: nothing that falls due
+ * is run from then on, while heartbeats go on and the lease lives.
  */
 
 import { type Clock, systemClock } from '../../src/shared/runtime/clock.ts';
 
 const SCHEDULER = '/src/worker/scheduler.ts';
 
-let isWedged = false;
+let wedgedAt: number | null = null;
 process.on('SIGUSR2', () => {
-  isWedged = true;
+  wedgedAt = Date.now();
 });
-const { after } = systemClock;
-const wedging: Clock['after'] = (ms, fn) => {
-  const isSchedulers = new Error('who asks?').stack?.includes(SCHEDULER) === true;
-  return after(ms, isSchedulers ? () => isWedged || fn() : fn);
+const isSchedulers = (): boolean => new Error('who asks?').stack?.includes(SCHEDULER) === true;
+const { after, now } = systemClock;
+const wedged: Pick<Clock, 'after' | 'now'> = {
+  after: (ms, fn) => after(ms, isSchedulers() ? () => wedgedAt !== null || fn() : fn),
+  now: () => (wedgedAt !== null && isSchedulers() ? wedgedAt : now()),
 };
-Object.assign(systemClock, { after: wedging });
+Object.assign(systemClock, wedged);
 await import('../../src/cli.ts');
