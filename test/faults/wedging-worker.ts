@@ -1,6 +1,6 @@
 /**
- * The whole program, of which SIGUSR2 stops the scheduler's time and takes its timers: nothing that falls due
- * is run from then on, while heartbeats go on and the lease lives.
+ * The whole program, of which SIGUSR2 takes the timers of the scheduler, and its time where it looks for what
+ * is due: nothing that falls due is run from then on, while heartbeats go on and the lease lives.
  */
 
 import { type Clock, systemClock } from '../../src/shared/runtime/clock.ts';
@@ -11,11 +11,12 @@ let wedgedAt: number | null = null;
 process.on('SIGUSR2', () => {
   wedgedAt = Date.now();
 });
-const isSchedulers = (): boolean => new Error('who asks?').stack?.includes(SCHEDULER) === true;
+const isAskedBy = (caller: string): boolean =>
+  new Error('who asks?').stack?.includes(caller) === true;
 const { after, now } = systemClock;
 const wedged: Pick<Clock, 'after' | 'now'> = {
-  after: (ms, fn) => after(ms, isSchedulers() ? () => wedgedAt !== null || fn() : fn),
-  now: () => (wedgedAt !== null && isSchedulers() ? wedgedAt : now()),
+  after: (ms, fn) => after(ms, isAskedBy(SCHEDULER) ? () => wedgedAt !== null || fn() : fn),
+  now: () => (wedgedAt !== null && isAskedBy('#wake') ? wedgedAt : now()),
 };
 Object.assign(systemClock, wedged);
 await import('../../src/cli.ts');
