@@ -206,8 +206,13 @@ export class Caution implements Disposable {
   async #runAlone(job: CheckId): Promise<void> {
     const guarded = this.#suspected.get(job);
     const known = guarded?.jobs.get(job);
-    const claim = guarded && known && (await this.#claimOf(guarded));
-    if (!claim) return;
+    if (guarded === undefined || known === undefined) {
+      // Held under another jobset meanwhile, which has its own say: this must not go round for ever.
+      this.#due.delete(job);
+      return;
+    }
+    const claim = await this.#claimOf(guarded);
+    if (claim === null) return;
     guarded.jobs.set(job, { ...known, isTried: true });
     if (!(await this.#write(guarded, claim))) return this.#lookAgainSoon();
     if (this.#suspected.get(job) !== guarded) return;

@@ -26,6 +26,18 @@ export class DueQueue {
     return this.#size === 0 ? ABSENT : this.#slotAt(0);
   }
 
+  /** Slots that are due by then, in no order; costs as much as there are of them. */
+  dueBy(time: number): number[] {
+    const found: number[] = [];
+    const seen = [0];
+    for (let index = seen.pop(); index !== undefined; index = seen.pop()) {
+      if (index >= this.#size || this.#dueAt(index) > time) continue;
+      found.push(this.#slotAt(index));
+      seen.push(2 * index + 1, 2 * index + 2);
+    }
+    return found;
+  }
+
   /** Due time of a slot; Infinity when it is not queued. */
   dueOf(slot: number): number {
     return (this.#position[slot] ?? ABSENT) === ABSENT

@@ -45,7 +45,7 @@ export interface MembershipOptions {
   readonly onDetached: () => void;
 }
 
-export interface BeatContents extends Omit<BeatContent, 'beat'> {
+export interface BeatContents extends Omit<BeatContent, 'beat' | 'after'> {
   /** How many are run. */
   readonly checks: number;
   readonly load: WorkerLoad;
@@ -59,6 +59,8 @@ export class Membership {
   readonly #doubt: Doubt;
   #registration: Registration | null = null;
   #seq = 0;
+  /** Revision of the latest beat under this registration, as far as is known; 0 before the first. */
+  #beaten: Revision = 0;
   #beatenAt: number;
   /** As last told by onAttached and onDetached. */
   #isAttached = false;
@@ -148,6 +150,7 @@ export class Membership {
     await joinEpoch(ledger);
     const lease = await ledger.store.lease(timing.ttlMs);
     this.#registration = await ledger.register({ ...worker, state: this.#state }, lease);
+    this.#beaten = 0;
   }
 
   /**
@@ -235,7 +238,8 @@ export class Membership {
     this.#seq += 1;
     const owned = contents.claims.length;
     const beat = { seq: this.#seq, at: clock.now(), owned, checks, load };
-    const outcome = await sendBeat(ledger, by, { beat, ...contents });
+    const outcome = await sendBeat(ledger, by, { beat, ...contents, after: this.#beaten });
+    this.#beaten = outcome.beaten;
     // It may have left meanwhile; announcing that has written its record anew.
     if (!outcome.registered || this.#registration?.lease !== by.lease)
       throw new WatcherError('WCH_LEASE_LOST', `${worker.id} is not registered`);

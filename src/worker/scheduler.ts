@@ -118,8 +118,7 @@ export class Scheduler implements Workload {
       // A slot under another jobset has moved there in the same transaction.
       if (held?.jobset === claim.jobset && held !== claim) this.#seating.remove(slot);
     }
-    // At once: what is due and not begun would count as not done, with all that came after it.
-    this.#wake();
+    this.#arm();
   }
 
   drop(id: JobsetId, graceMs: number): Promise<Handover> {
@@ -167,16 +166,19 @@ export class Scheduler implements Workload {
     const { table } = this.#options;
     for (const slot of this.slotsOf(id))
       if (jobs.has(table.id[slot] as CheckId)) this.#stopped.goOn(slot);
-    // Before any beat, as in `hold`; and after the end of the run in which this may have been called.
-    queueMicrotask(() => this.#wake());
+    this.#arm();
   }
 
   progress(): WorkerProgress {
     const { clock, runner } = this.#options;
-    const through = Math.min(clock.now(), this.#queue.earliest - 1);
-    // The tick of a run comes before what was left when its slot was stopped.
-    const open = [...this.#stopped.undone(), ...runner.open()];
-    return { ...inBrief({ through, open }), left: this.#departed.lately() };
+    const now = clock.now();
+    // By name: what has only just come here must not call undone whatever else fell due since.
+    const due = this.#queue
+      .dueBy(now)
+      .flatMap((slot) => this.#ticks.undone(slot, this.nextTick(slot), now));
+    // The tick of a run comes before what fell due, or was left when its slot was stopped.
+    const open = [...this.#stopped.undone(), ...due, ...runner.open()];
+    return { ...inBrief({ through: now, open }), left: this.#departed.lately() };
   }
 
   states(id: JobsetId): Readonly<Record<CheckId, StoredState>> {

@@ -3,8 +3,6 @@
  * runner. What is left of each is one number, the first tick that is to be run by whoever has it next.
  */
 
-import type { CheckId } from '../shared/domain/check.ts';
-import type { Progress } from '../shared/domain/jobset.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { CheckTable } from './check-table.ts';
 import type { DueQueue } from './due-queue.ts';
@@ -77,7 +75,7 @@ export class Stoppages {
       const due = queue.dueOf(slot);
       const ticks = runner.openTick(slot);
       const isRunning = !runner.withdraw(slot);
-      if (wasStopped) open.push(...this.#undone(slot, now));
+      if (wasStopped) open.push(...this.#options.ticks.undone(slot, this.dueOf(slot), now));
       else {
         through = Math.min(through, due - 1);
         this.set(slot, isRunning ? due : (ticks[0]?.[1] ?? due));
@@ -93,15 +91,8 @@ export class Stoppages {
    * back how far everything is done, whoever comes next would repeat all of it.
    */
   undone(): OpenTick[] {
-    const now = this.#options.clock.now();
-    return [...this.#due.keys()].flatMap((slot) => this.#undone(slot, now));
-  }
-
-  #undone(slot: number, now: number): Progress['open'][number][] {
-    const { table, ticks } = this.#options;
-    const due = this.dueOf(slot);
-    // A run at start is no tick; the one after it may be due already.
-    const tick = table.opening[slot] === 1 ? ticks.after(slot, due) : due;
-    return tick > now ? [] : [[table.id[slot] as CheckId, tick]];
+    const { clock, ticks } = this.#options;
+    const now = clock.now();
+    return [...this.#due].flatMap(([slot, due]) => ticks.undone(slot, due, now));
   }
 }

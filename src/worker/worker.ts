@@ -158,7 +158,7 @@ export class Worker implements Authority {
       authority: this,
       stopOnLoss,
       onStateChange: (jobset) => this.#claimer.stateChanged(jobset),
-      onResult: this.#measured(this.#options),
+      onResult: this.#onResult(this.#options),
       onSuspicion: (change) => this.#network.changed('runs', change),
       onUnreachable: (jobset, key, { plan, hasTurned }) =>
         this.#reachability.onUnreachable(jobset, key, plan, hasTurned),
@@ -280,7 +280,8 @@ export class Worker implements Authority {
     });
   }
 
-  #measured({ meter, onResult }: WorkerOptions): WorkerOptions['onResult'] {
+  /** Every result is measured, and clears its check of suspicion, before sinks have it. */
+  #onResult({ meter, onResult }: WorkerOptions): WorkerOptions['onResult'] {
     const lateness = meter.histogram('watcher.check.lateness');
     const duration = meter.histogram('watcher.check.duration');
     return (result, transition, posts) => {

@@ -7,7 +7,7 @@ import {
   endOf,
   loggedAt,
   momentOf,
-  movedBetween,
+  movesSince,
   POOL_COVERS,
   TRUST_MS,
 } from './pool-row.ts';
@@ -31,7 +31,7 @@ export const etcdAway: Row = {
     if (pool === null) return null;
     const from = beginOf();
     await sleep(from - Date.now());
-    const before = await pool.settled();
+    const moves = await movesSince(pool);
     const { members } = pool.etcd;
     const awayAt = Date.now();
     await Promise.all(members.map((member) => member.kill()));
@@ -44,12 +44,13 @@ export const etcdAway: Row = {
     await Promise.all(starts);
     await momentOf(() => attachedAt(pool, startedAt) !== null, PATIENCE_MS);
     const normalAt = attachedAt(pool, startedAt);
-    const moved = movedBetween(before, await pool.settled());
+    const { moved, ordered } = await moves();
     const window = pool.history.window(from, await endOf(pool, from));
     const during = [...pool.history.results(awayAt + TRUST_MS, startedAt)];
     const counts = {
       away_s: Math.round((startedAt - awayAt) / 1000),
       moved,
+      moved_by_order: ordered,
       ticks: window.ticks,
       missed: window.missed,
       repeated: window.repeated,

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spreadOf } from '../support/pool-history.ts';
 import { type Pool, startPool } from '../support/pool-processes.ts';
-import { beginOf, busiestOf, endOf, movedBetween, POOL_COVERS, sharesOf } from './pool-row.ts';
+import { beginOf, busiestOf, endOf, movesSince, POOL_COVERS, sharesOf } from './pool-row.ts';
 import type { Proof, Row, Size } from './row.ts';
 
 const SIZES = {
@@ -27,8 +27,9 @@ export const etcdLeaderKilled: Row = {
     if (pool === null) return null;
     const from = beginOf();
     await sleep(from - Date.now());
-    let moved = 0;
-    for (let kill = 0; kill < kills; kill++) moved += await killLeader(pool);
+    const moves = await movesSince(pool);
+    for (let kill = 0; kill < kills; kill++) await killLeader(pool);
+    const { moved, ordered } = await moves();
     const to = await endOf(pool, from);
     const together = beginOf();
     const takeover: number[] = [];
@@ -39,6 +40,7 @@ export const etcdLeaderKilled: Row = {
     const counts = {
       leaders_killed: kills,
       moved,
+      moved_by_order: ordered,
       ticks: alone.ticks,
       missed: alone.missed,
       repeated: alone.repeated,
@@ -55,14 +57,12 @@ export const etcdLeaderKilled: Row = {
   },
 };
 
-/** How many jobsets it moved. */
-async function killLeader(pool: Pool): Promise<number> {
-  const before = await pool.settled();
+async function killLeader(pool: Pool): Promise<void> {
   const leader = await pool.etcd.leader();
   await leader.kill();
   await sleep(AWAY_MS);
   await leader.start();
-  return movedBetween(before, await pool.settled());
+  await pool.settled();
 }
 
 /** How long each jobset of the worker was without an owner, in ms. */

@@ -14,7 +14,7 @@ import {
   endOf,
   loggedAt,
   momentOf,
-  movedBetween,
+  movesSince,
   POOL_COVERS,
   TTL_MS,
 } from './pool-row.ts';
@@ -25,8 +25,8 @@ const SIZES = {
   small: { pauses: 1, workers: 2, checks: 200, intervalMs: 10_000 },
 } as const satisfies Record<Size, object>;
 const PAUSE_MS = 3 * TTL_MS;
-/** Whatever it does out of place, it does within this after it woke up. */
-const AFTER_MS = 5_000;
+/** Whatever it does out of place, it does within this after it woke up; then it is given work again. */
+const AFTER_MS = 4_000;
 const PATIENCE_MS = 30_000;
 
 interface Counts {
@@ -96,7 +96,7 @@ async function pauseOne(pool: Pool, changes: readonly Change[], counts: Counts) 
   const worker = busiestOf(pool, await pool.settled());
   worker.pause();
   await sleep(PAUSE_MS);
-  const owners = await pool.settled();
+  const moves = await movesSince(pool);
   const { arrivals } = pool.target;
   const [changesBefore, arrivalsBefore] = [changes.length, arrivals.length];
   const at = Date.now();
@@ -104,7 +104,7 @@ async function pauseOne(pool: Pool, changes: readonly Change[], counts: Counts) 
   if ((await momentOf(() => loggedAt(worker, 'attached', at) !== null, PATIENCE_MS)) === null)
     throw new Error(`worker ${worker.number} has not come back`);
   await sleep(AFTER_MS);
-  counts.moved += movedBetween(owners, await pool.settled());
+  counts.moved += (await moves()).moved;
   counts.runs_after += arrivals
     .slice(arrivalsBefore)
     .filter(({ by }) => by === worker.number).length;

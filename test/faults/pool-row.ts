@@ -1,7 +1,10 @@
 /** What proofs with a whole pool have in common. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Owner } from '../support/pool-ledger.ts';
+import type { Change } from '../../src/shared/coordination/kv.ts';
+import { decodePlacement } from '../../src/shared/coordination/records.ts';
+import type { JobsetId } from '../../src/shared/domain/check.ts';
+import { keyIn, type Owner } from '../support/pool-ledger.ts';
 import type { Pool } from '../support/pool-processes.ts';
 import type { PoolWorker } from '../support/pool-worker.ts';
 
@@ -44,9 +47,35 @@ export function busiestOf(pool: Pool, owners: Owners): PoolWorker {
   return worker;
 }
 
-/** Jobsets whose claim is not the one that it was. */
-export const movedBetween = (before: Owners, after: Owners): number =>
-  [...before].filter(([jobset, { token }]) => after.get(jobset)?.token !== token).length;
+/** From now on; what the leading admin ordered, to even out a pool that has only just begun, is told apart. */
+export interface Moves {
+  readonly moved: number;
+  readonly ordered: number;
+}
+
+/** Of jobsets whose claim is not the one that it was. */
+export async function movesSince(pool: Pool): Promise<() => Promise<Moves>> {
+  const { keys } = pool.ledger;
+  const changes = await pool.ledger.record(keys.jobsets);
+  const before = await pool.settled();
+  return async () => {
+    const after = await pool.settled();
+    const changed = [...before].filter(([id, { token }]) => after.get(id)?.token !== token);
+    const orders = new Set(changes.filter(isOrder).map((change) => keys.jobsetOf(keyIn(change))));
+    const moved = changed.filter(([id]) => !orders.has(id as JobsetId)).length;
+    return { moved, ordered: changed.length - moved };
+  };
+}
+
+/** Records that a test has damaged order nothing. */
+const isOrder = (change: Change): boolean => {
+  if (change.kind === 'delete') return false;
+  try {
+    return decodePlacement(change.entry).moveTo !== null;
+  } catch {
+    return false;
+  }
+};
 
 /** From the next whole second on everything is accounted for. */
 export const beginOf = (): number => Math.ceil(Date.now() / 1000) * 1000 + 1000;

@@ -18,8 +18,9 @@ import { WatcherError } from '../../src/shared/domain/errors.ts';
 /**
  * `request`: lost on the way there, nothing was written. `answer`: written, and nobody knows.
  * `repeated`: written, then sent again by the client, so the answer is that of the second time.
+ * `late`: given up by the client, and written when `arrive` is called, if its conditions hold then.
  */
-export type Fault = 'request' | 'answer' | 'repeated';
+export type Fault = 'request' | 'answer' | 'repeated' | 'late';
 
 const unavailable = (what: string): WatcherError =>
   new WatcherError('WCH_STORE_UNAVAILABLE', what, { retryable: true });
@@ -39,6 +40,7 @@ export class FaultyStore implements KeyValueStore {
   nextFault: ((then: readonly Operation[]) => Fault | null) | null = null;
   /** What each commit waits for once it is written, before it is answered. */
   beforeAnswer: (() => Promise<void>) | null = null;
+  #late: (() => Promise<Commit>)[] = [];
   #store: KeyValueStore;
   #healed = Promise.withResolvers<void>();
 
@@ -51,6 +53,11 @@ export class FaultyStore implements KeyValueStore {
     this.blind = false;
     this.#healed.resolve();
     this.#healed = Promise.withResolvers();
+  }
+
+  /** What is late arrives now. */
+  async arrive(): Promise<void> {
+    for (const commit of this.#late.splice(0)) await commit();
   }
 
   /** The store is wiped or restored: from now on it is this one, which knows none of the leases before. */
@@ -79,6 +86,10 @@ export class FaultyStore implements KeyValueStore {
     this.#pass();
     const fault = this.nextFault?.(then) ?? null;
     if (fault === 'request') throw unavailable('the request was lost');
+    if (fault === 'late') {
+      this.#late.push(() => this.#store.commit(when, then, otherwise));
+      throw unavailable('no answer in time');
+    }
     const commit = await this.#store.commit(when, then, otherwise);
     await this.beforeAnswer?.();
     if (fault === 'answer') throw unavailable('the answer was lost');

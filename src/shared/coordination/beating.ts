@@ -17,6 +17,8 @@ export interface BeatContent {
   readonly checkpoints: ReadonlyMap<JobsetId, Checkpoint>;
   /** All that the worker believes to hold. */
   readonly claims: readonly Claim[];
+  /** Of the beat before this one, as far as its sender knows; 0 before the first. */
+  readonly after: Revision;
 }
 
 export interface BeatOutcome {
@@ -30,6 +32,8 @@ export interface BeatOutcome {
   readonly full: boolean;
   /** Of the registration now. */
   readonly revision: Revision;
+  /** Of the latest beat now. */
+  readonly beaten: Revision;
 }
 
 /** With a checkpoint for each, the beat and the progress, a transaction stays within 128 operations. */
@@ -46,6 +50,10 @@ const revisionOf = (entries: readonly Entry[] | undefined): Revision =>
  * again, so that losing one never costs the others their proof. The race with this worker itself: it has
  * announced another state meanwhile, or its answer was lost, so its record has another revision under the
  * same lease. The beat is then sent again with that one; it is no loss, and must not go untold.
+ *
+ * The race with an earlier beat, which went unanswered and arrives late: it would set back what this one
+ * tells, so each follows upon the one before it. Of two it is the later one that finds the other, and is
+ * sent again; the earlier one finds what it does not know, and nobody is there to send it again.
  */
 export const sendBeat = async (
   ledger: Ledger,
@@ -55,36 +63,46 @@ export const sendBeat = async (
   const { claims } = content;
   const total = { lost: [] as Claim[], stored: [] as JobsetId[], full: false };
   let { revision } = by;
+  let { after } = content;
   for (let at = 0; at === 0 || at < claims.length; at += CLAIMS_PER_BEAT) {
     const part = claims.slice(at, at + CLAIMS_PER_BEAT);
     const head = at === 0 ? headOf(ledger, by, content) : [];
-    const outcome = await sendPart(ledger, { ...by, revision }, { ...content, claims: part, head });
+    const outcome = await sendPart(
+      ledger,
+      { ...by, revision },
+      { ...content, claims: part, after, head },
+    );
     total.lost.push(...outcome.lost);
     total.stored.push(...outcome.stored);
     total.full ||= outcome.full;
     revision = outcome.revision;
-    if (!outcome.registered) return { registered: false, revision, ...total };
+    after = outcome.beaten;
+    if (!outcome.registered) return { registered: false, revision, beaten: after, ...total };
   }
-  return { registered: true, revision, ...total };
+  return { registered: true, revision, beaten: after, ...total };
 };
 
 const sendPart = async (
   ledger: Ledger,
   registration: Registration,
-  part: Pick<BeatContent, 'claims' | 'checkpoints'> & { readonly head: readonly Write[] },
+  part: Omit<BeatContent, 'beat' | 'progress'> & { readonly head: readonly Write[] },
 ): Promise<BeatOutcome> => {
   const lost: Claim[] = [];
   let by = registration;
+  let { after } = part;
   for (;;) {
     const claims = part.claims.filter((claim) => !lost.includes(claim));
     const checkpoints = checkpointsOf(ledger, claims, part.checkpoints);
-    const proof = await prove(ledger, by, claims, [...part.head, ...checkpoints.writes]);
-    const { registered, revision, full } = proof;
+    const writes = [...part.head, ...checkpoints.writes];
+    const proof = await prove(ledger, by, { claims, after }, writes);
+    const { registered, revision, beaten, full } = proof;
     lost.push(...proof.lost);
-    const isNews = proof.lost.length > 0 || revision !== by.revision;
+    const isNews = proof.lost.length > 0 || revision !== by.revision || beaten !== after;
     by = { ...by, revision };
-    if (registered && isNews) continue;
-    return { registered, lost, stored: proof.written ? checkpoints.of : [], full, revision };
+    after = beaten;
+    if (registered && !proof.holds && isNews) continue;
+    const stored = proof.written ? checkpoints.of : [];
+    return { registered, lost, stored, full, revision, beaten };
   }
 };
 
@@ -119,49 +137,66 @@ const checkpointsOf = (
   return { writes, of };
 };
 
+/** What a worker believes. */
+interface Belief {
+  readonly claims: readonly Claim[];
+  readonly after: Revision;
+}
+
 interface Proof {
+  /** All of it is so. */
+  readonly holds: boolean;
   readonly registered: boolean;
   readonly lost: readonly Claim[];
   readonly written: boolean;
   readonly full: boolean;
   readonly revision: Revision;
+  readonly beaten: Revision;
 }
+
+const PROVEN = { holds: true, registered: true, lost: [], written: true, full: false } as const;
 
 /** A store that is full refuses the writes, and would so fence the whole pool: then only ask. */
 const prove = async (
   ledger: Ledger,
   by: Registration,
-  claims: readonly Claim[],
+  belief: Belief,
   writes: readonly Write[],
 ): Promise<Proof> => {
   try {
-    return await proveWith(ledger, by, claims, writes);
+    return await proveWith(ledger, by, belief, writes);
   } catch (error) {
     if (!isFull(error)) throw error;
-    return { ...(await proveWith(ledger, by, claims, [])), written: false, full: true };
+    return { ...(await proveWith(ledger, by, belief, [])), written: false, full: true };
   }
 };
 
 const proveWith = async (
   { store, keys }: Ledger,
   by: Registration,
-  claims: readonly Claim[],
+  { claims, after }: Belief,
   writes: readonly Write[],
 ): Promise<Proof> => {
-  const worker = keys.worker(by.worker.id);
+  const [worker, beat] = [keys.worker(by.worker.id), keys.beat(by.worker.id)];
   const owners = claims.map(({ jobset }) => keys.owner(jobset));
   const when = [
     { key: worker, modRevision: by.revision },
+    { key: beat, modRevision: after },
     ...claims.map(({ token }, i) => ({ key: owners[i] as string, modRevision: token })),
   ];
-  const gets = [worker, ...owners].map((key): Read => ({ kind: 'get', key }));
-  const { succeeded, reads } = await store.commit(when, writes, gets);
+  const gets = [worker, beat, ...owners].map((key): Read => ({ kind: 'get', key }));
+  const { succeeded, reads, revision: written } = await store.commit(when, writes, gets);
   const { revision } = by;
-  if (succeeded) return { registered: true, lost: [], written: true, full: false, revision };
-  const lost = claims.filter((claim, i) => revisionOf(reads[i + 1]) !== claim.token);
+  const sent = writes.find(({ key }) => key === beat);
+  if (succeeded) return { ...PROVEN, revision, beaten: sent === undefined ? after : written };
+  const [last] = reads[1] ?? [];
+  // A client that repeats a commit finds what it has written itself.
+  if (sent?.kind === 'put' && last?.value.equals(sent.value))
+    return { ...PROVEN, revision, beaten: last.modRevision };
+  const lost = claims.filter((claim, i) => revisionOf(reads[i + 2]) !== claim.token);
   const [record] = reads[0] ?? [];
+  const found = { holds: false, lost, written: false, full: false, beaten: revisionOf(reads[1]) };
   // By the lease, not by the revision: announcing a state writes the record anew.
-  if (record?.lease !== by.lease.id)
-    return { registered: false, lost, written: false, full: false, revision };
-  return { registered: true, lost, written: false, full: false, revision: record.modRevision };
+  if (record?.lease !== by.lease.id) return { ...found, registered: false, revision };
+  return { ...found, registered: true, revision: record.modRevision };
 };

@@ -92,7 +92,10 @@ const decoder = <T extends object>(shape: Shape<T>, part = whole): ((entry: Entr
 
 const isText: Check = (value) => typeof value === 'string';
 const isNumber: Check = (value) => Number.isFinite(value);
+const isAmount: Check = (value) => isNumber(value) && (value as number) >= 0;
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+/** What others divide by. */
+const isSome: Check = (value) => isNumber(value) && (value as number) > 0;
 const isIn =
   (...values: readonly unknown[]): Check =>
   (value) =>
@@ -124,7 +127,7 @@ const WAITING: Shape<Waiting> = {
   reason: isIn('late', 'full', 'quarantined'),
   since: isNumber,
   by: isText,
-  load: isNumber,
+  load: isAmount,
 };
 /** Who should run a jobset, says its record. */
 export type Placement = Pick<Jobset, 'zone' | 'avoid' | 'waiting' | 'moveTo'>;
@@ -165,7 +168,7 @@ export const decodePlacement = (entry: Entry): Placement => {
 
 const WORKER = decoder<Stored<WorkerRecord>>({
   state: isIn('up', 'full', 'draining'),
-  capacity: isShaped<Capacity>({ places: isNumber, jobs: isNullOr(isCount) }),
+  capacity: isShaped<Capacity>({ places: isSome, jobs: isNullOr(isSome) }),
   host: isText,
   version: isText,
   zone: isNullOr(isText),
@@ -178,13 +181,13 @@ export const decodeWorker = (id: WorkerId, entry: Entry): WorkerRecord => ({
   ...WORKER(entry),
 });
 
-const SLOW_HOST: Shape<SlowHost> = { host: isText, load: isNumber, waiting: isCount };
+const SLOW_HOST: Shape<SlowHost> = { host: isText, load: isAmount, waiting: isCount };
 const LOAD: Shape<WorkerLoad> = {
-  places: isNumber,
-  loop: isNumber,
+  places: isAmount,
+  loop: isAmount,
   behind: isCount,
   latenessP99Ms: isNullOr(isNumber),
-  overdueMs: isNumber,
+  overdueMs: isAmount,
   slowHosts: isListOf(isShaped(SLOW_HOST)),
 };
 export const encodeBeat = (beat: Beat): Buffer => encode(beat);

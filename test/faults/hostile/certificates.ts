@@ -8,7 +8,7 @@ import { makeCertificate } from '../../support/certificates.ts';
 import { watcher } from '../../support/cli.ts';
 import { type Pool, startPool } from '../../support/pool-processes.ts';
 import type { Trial } from '../hostile-ledger.ts';
-import { beginOf, endOf, movedBetween } from '../pool-row.ts';
+import { beginOf, endOf, movesSince } from '../pool-row.ts';
 import type { Size } from '../row.ts';
 
 const SIZES = { full: { times: 5 }, small: { times: 1 } } as const satisfies Record<Size, object>;
@@ -23,7 +23,7 @@ export async function certificatesExchanged(size: Size): Promise<Trial | null> {
   if (pool === null) return null;
   const from = beginOf();
   await sleep(from - Date.now());
-  const before = await pool.settled();
+  const moves = await movesSince(pool);
   const [member] = pool.etcd.members;
   for (let time = 0; time < times; time++) {
     await pool.certificates.rotate();
@@ -32,7 +32,7 @@ export async function certificatesExchanged(size: Size): Promise<Trial | null> {
     await member.start();
     await sleep(RUN_MS);
   }
-  const moved = movedBetween(before, await pool.settled());
+  const { moved } = await moves();
   const refused = await refusesOthers(pool);
   const window = pool.history.window(from, await endOf(pool, from));
   return {

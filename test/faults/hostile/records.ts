@@ -6,7 +6,7 @@ import { encodeCheckpoint, encodeOwnership } from '../../../src/shared/coordinat
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import { type Pool, startPool } from '../../support/pool-processes.ts';
 import type { Trial } from '../hostile-ledger.ts';
-import { beginOf, endOf, momentOf, movedBetween } from '../pool-row.ts';
+import { beginOf, endOf, momentOf, movesSince } from '../pool-row.ts';
 import type { Size } from '../row.ts';
 
 const SIZES = {
@@ -38,12 +38,12 @@ export async function recordsDamaged(size: Size): Promise<Trial | null> {
   if (pool === null) return null;
   const from = beginOf();
   await sleep(from - Date.now());
-  const before = await pool.settled();
+  const moves = await movesSince(pool);
   const damaged = [...damagedRecords(pool)];
   for (const write of damaged) await pool.ledger.store.commit([], [write]);
   await putForeign(pool, foreign);
   await sleep(RUN_MS);
-  const moved = movedBetween(before, await pool.ledger.owners());
+  const { moved } = await moves();
   for (const worker of pool.workers) {
     await worker.stop();
     await worker.start();

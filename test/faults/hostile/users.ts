@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { addStranger, grantRole, revokeRole } from '../../support/pool-access.ts';
 import { type Pool, startPool } from '../../support/pool-processes.ts';
 import type { Trial } from '../hostile-ledger.ts';
-import { beginOf, endOf, loggedAt, momentOf, movedBetween } from '../pool-row.ts';
+import { beginOf, endOf, loggedAt, momentOf, movesSince } from '../pool-row.ts';
 import type { Size } from '../row.ts';
 
 const SIZES = {
@@ -29,7 +29,7 @@ export async function accessRefused(size: Size): Promise<Trial | null> {
   if (pool === null) return null;
   const from = beginOf();
   await sleep(from - Date.now());
-  const before = await pool.settled();
+  const moves = await movesSince(pool);
   const [member] = pool.etcd.members;
   await addStranger(member);
   await sleep(tokensMs);
@@ -44,7 +44,7 @@ export async function accessRefused(size: Size): Promise<Trial | null> {
     () => pool.workers.every((worker) => loggedAt(worker, 'attached', granted) !== null),
     PATIENCE_MS,
   );
-  const moved = movedBetween(before, await pool.settled());
+  const { moved } = await moves();
   const window = pool.history.window(from, await endOf(pool, from));
   return {
     counts: { users_ticks: window.ticks, users_labelled: window.labelled },

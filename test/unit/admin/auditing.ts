@@ -67,6 +67,7 @@ export const aLedger = () => {
   const drop = (key: string) => write({ kind: 'delete', key });
   const get = async (key: string) => (await store.commit([], [{ kind: 'get', key }])).reads[0]?.[0];
 
+  let beats = 0;
   return {
     clock,
     store,
@@ -139,12 +140,13 @@ export const aLedger = () => {
     },
 
     beat: async (by: Registration, claims: readonly Claim[]): Promise<void> => {
-      const beat = { seq: 1, at: clock.now(), owned: claims.length, checks: 0, load: NO_LOAD };
+      beats += 1;
+      const beat = { seq: beats, at: clock.now(), owned: claims.length, checks: 0, load: NO_LOAD };
       const progress = { through: clock.now(), open: [], left: {} };
       const checkpoints = new Map(
         claims.map(({ jobset }) => [jobset, { worker: by.worker.id, progress: null, states: {} }]),
       );
-      await sendBeat(ledger, by, { beat, progress, checkpoints, claims });
+      await sendBeat(ledger, by, { beat, progress, checkpoints, claims, after: 0 });
     },
 
     /** Which jobs stand in each jobset, by the names of their checks. */

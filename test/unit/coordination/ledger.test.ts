@@ -13,6 +13,7 @@ import {
   type Sight,
 } from '../../../src/shared/coordination/ledger.ts';
 import { Publishing } from '../../../src/shared/coordination/publishing.ts';
+import { decodeProgress } from '../../../src/shared/coordination/records.ts';
 import type {
   CheckDefinition,
   CheckId,
@@ -66,15 +67,18 @@ describe('the ledger', () => {
     } as const;
     expect(await publishing.replace(replacement, TERM)).toBe(true);
   };
+  let seq = 0;
   const beatOf = (
     ledger: Ledger,
     by: Registration,
     claims: readonly Claim[],
     more: Partial<BeatContent> = {},
   ) => {
-    const beat = { seq: 1, at: 0, owned: claims.length, checks: 0, load: NO_LOAD };
+    seq += 1;
+    const beat = { seq, at: 0, owned: claims.length, checks: 0, load: NO_LOAD };
     const progress = { through: clock.now(), open: [], left: {} };
-    return sendBeat(ledger, by, { beat, progress, checkpoints: new Map(), claims, ...more });
+    const content = { beat, progress, checkpoints: new Map(), claims, after: 0, ...more };
+    return sendBeat(ledger, by, content);
   };
   const withdraw = async (id: JobsetId) => {
     const publishing = new Publishing({ store, keys });
@@ -427,6 +431,43 @@ describe('the ledger', () => {
     });
   });
 
+  describe('a beat that goes unanswered', () => {
+    const progressAt = (through: number) => ({ progress: { through, open: [], left: {} } });
+    const through = async (by: Registration) => {
+      const [entry] = (await store.snapshot(keys.progress(by.worker.id))).entries;
+      return entry && decodeProgress(entry).through;
+    };
+
+    it.each(['answer', 'request', 'repeated'] as const)(
+      'is followed by the next one (%s)',
+      async (fault) => {
+        const network = new FaultyStore(store);
+        const ledger = ledgerOn(network);
+        const by = await join(ledger, 'w1');
+        const { beaten } = await beatOf(ledger, by, []);
+        network.nextFault = () => fault;
+        await beatOf(ledger, by, [], { after: beaten, ...progressAt(2) }).catch(() => {});
+        network.nextFault = null;
+        await beatOf(ledger, by, [], { after: beaten, ...progressAt(3) });
+        expect(await through(by)).toBe(3);
+      },
+    );
+
+    it('and arrives after the next one changes nothing', async () => {
+      const network = new FaultyStore(store);
+      const ledger = ledgerOn(network);
+      const by = await join(ledger, 'w1');
+      const { beaten } = await beatOf(ledger, by, []);
+      network.nextFault = () => 'late';
+      const late = beatOf(ledger, by, [], { after: beaten, ...progressAt(2) });
+      await expect(late).rejects.toThrow('no answer in time');
+      network.nextFault = null;
+      await beatOf(ledger, by, [], { after: beaten, ...progressAt(3) });
+      await network.arrive();
+      expect(await through(by)).toBe(3);
+    });
+  });
+
   describe('a beat with checkpoints', () => {
     const big = (n: number): Checkpoint => ({
       worker: 'w1' as WorkerId,
@@ -486,6 +527,7 @@ describe('the ledger', () => {
         lost: [],
         stored: [],
         revision: by.revision,
+        beaten: 0,
         full: true,
       });
     });

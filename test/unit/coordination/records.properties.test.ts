@@ -13,6 +13,7 @@ const ids = <T extends string>() => text.map((id) => id as T);
 const orNull = <T>(of: fc.Arbitrary<T>) => fc.option(of);
 const time = fc.integer({ min: -1e13, max: 1e13 });
 const count = fc.nat();
+const some = fc.integer({ min: 1 });
 const open = fc.array(fc.tuple(ids<CheckId>(), time));
 const progress: fc.Arbitrary<Progress> = fc.record({ through: time, open });
 /** As of ids, which are never the names that every object has. */
@@ -53,7 +54,7 @@ const jobset = fc.record({
 const worker = fc.record({
   id: fc.constant('w' as WorkerId),
   state: fc.constantFrom('up' as const, 'full' as const, 'draining' as const),
-  capacity: fc.record({ places: count, jobs: orNull(count) }),
+  capacity: fc.record({ places: some, jobs: orNull(some) }),
   host: text,
   version: text,
   zone: orNull(text),

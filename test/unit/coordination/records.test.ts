@@ -103,6 +103,16 @@ const altered = ({ entry }: Fixture, change: object): Entry => ({
   ...entry,
   value: Buffer.from(JSON.stringify({ ...JSON.parse(String(entry.value)), ...change })),
 });
+/** Whether a copy has what is changed, and what is inside of it. */
+const isIn = ({ means }: Fixture, change: object): boolean =>
+  Object.keys(change).every((field) => means[field] instanceof Object);
+const damagedBy = (fixture: Fixture, change: object): Entry => {
+  const within = Object.entries(change).map(([field, inside]) => [
+    field,
+    { ...(fixture.means[field] as object), ...inside },
+  ]);
+  return altered(fixture, Object.fromEntries(within));
+};
 /** Left out where they would say nothing. */
 const OPTIONAL: readonly string[] = ['waited'];
 const CHANGED = 'the format of a record has changed: see the head of this file';
@@ -157,6 +167,24 @@ describe('a record of version 1', () => {
         }
     },
   );
+});
+
+describe('a number that others reckon with', () => {
+  const damaged: readonly [string, object][] = [
+    ['worker', { capacity: { places: 0, jobs: null } }],
+    ['worker', { capacity: { places: -1, jobs: null } }],
+    ['worker', { capacity: { places: 256, jobs: 0 } }],
+    ['beat', { load: { places: -1 } }],
+    ['beat', { load: { loop: -0.5 } }],
+    ['beat', { load: { overdueMs: -1 } }],
+    ['beat', { load: { slowHosts: [{ host: 'slow.example', load: -1, waiting: 0 }] } }],
+    ['jobset', { waiting: { load: -1 } }],
+  ];
+  it.each(damaged)('is refused where it can only be damage (%s: %j)', async (kind, change) => {
+    const fixture = fixtures.find((one) => one.name.split('-')[0] === kind && isIn(one, change));
+    const reading = async () => kindOf(fixture!).read(damagedBy(fixture!, change));
+    await expect(reading()).rejects.toMatchObject({ code: 'WCH_RECORD' });
+  });
 });
 
 describe('a record of a newer version', () => {

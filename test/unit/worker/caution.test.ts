@@ -230,6 +230,18 @@ describe('a job with two deaths', () => {
     expect(putBack).toEqual([X]);
   });
 
+  it('does not keep the others from their turn once it is quarantined under another jobset', async () => {
+    const { take, claimed, claim, suspected, caution, putBack, clock, stage } = await aStage();
+    await take({ isAbandoned: false, ...suspected({ [X]: twice }) });
+    caution.withholds(J, X);
+    const inK = { ...claim, jobset: 'k' as JobsetId };
+    const elsewhere = caution.take({ ...claimed(suspected({ [X]: tried })), claim: inK });
+    await clock.until(elsewhere, SECOND);
+    await clock.advance(SECOND);
+    expect(stage.quarantined).toBe(1);
+    expect(putBack).toEqual([]);
+  });
+
   it('is not run alone any more once its jobset is somebody else’s', async () => {
     const { take, suspected, caution, putBack, clock } = await aStage();
     await take({ isAbandoned: false, ...suspected({ [X]: twice }) });

@@ -35,6 +35,18 @@ describe('DueQueue', () => {
     expect([queue.size, queue.dueOf(1)]).toEqual([0, Number.POSITIVE_INFINITY]);
   });
 
+  it('finds what is due by a time, and nothing else', () => {
+    const dues = fc.array(fc.nat(50), { maxLength: 100 });
+    fc.assert(
+      fc.property(dues, fc.nat(50), (all, time) => {
+        const queue = new DueQueue();
+        for (const [slot, due] of all.entries()) queue.set(slot, due);
+        const expected = [...all.keys()].filter((slot) => (all[slot] as number) <= time);
+        expect(queue.dueBy(time).sort((a, b) => a - b)).toEqual(expected);
+      }),
+    );
+  });
+
   it('agrees with a sorted list over any sequence of sets and removals', () => {
     const step = fc.record({
       slot: fc.nat(200),

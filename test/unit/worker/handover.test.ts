@@ -106,10 +106,25 @@ describe('the progress that a heartbeat stores', () => {
     });
   });
 
-  it('stays before a tick that is due and has not fired', async () => {
+  it('names a tick that is due and has not fired', async () => {
     hold(null);
     worker.clock.stall(6 * SECOND);
-    expect(worker.scheduler.progress().through).toBe(NOON + 30 * SECOND - 1);
+    expect(worker.scheduler.progress()).toMatchObject({
+      through: NOON + 31 * SECOND,
+      open: [[idOf('a/'), NOON + 30 * SECOND]],
+    });
+  });
+
+  it('names what is put back and has not begun again', async () => {
+    hold(null);
+    const jobs = new Set([idOf('a/')]);
+    await worker.scheduler.setAside(JOBSET, jobs);
+    worker.clock.stall(6 * SECOND);
+    worker.scheduler.putBack(JOBSET, jobs);
+    expect(worker.scheduler.progress()).toMatchObject({
+      through: NOON + 31 * SECOND,
+      open: [[idOf('a/'), NOON + 30 * SECOND]],
+    });
   });
 
   it('names the ticks that run or wait', async () => {
@@ -129,7 +144,7 @@ describe('the progress that a heartbeat stores', () => {
     hold({ progress, states: {} });
     expect(worker.scheduler.progress()).toMatchObject({
       through: NOON + 25 * SECOND,
-      open: [[idOf('a/'), NOON + 20 * SECOND]],
+      open: [[idOf('a/'), NOON + 10 * SECOND]],
     });
   });
 

@@ -75,6 +75,21 @@ describe('a member of the pool', () => {
     expect(clock.now() - decodeProgress(entry).through).toBeLessThan(2_300);
   });
 
+  it('is not set back by a beat that went unanswered and arrives late', async () => {
+    const { clock, network, store } = member;
+    const told = async () => (await store.snapshot(keys.progress(ME))).entries[0]?.modRevision;
+    await clock.advance(10_000);
+    network.nextFault = () => 'late';
+    await clock.advance(2_000);
+    network.nextFault = null;
+    await clock.advance(2_000);
+    const before = await told();
+    await network.arrive();
+    expect(await told()).toBe(before);
+    await clock.advance(2_000);
+    expect(await told()).toBeGreaterThan(before as number);
+  });
+
   it('is detached the moment its fence closes, not when its lease is found to be lost', async () => {
     const { clock, network, told, membership } = member;
     await clock.advance(10_000);
