@@ -1,6 +1,6 @@
 /** Whole pools on virtual time, over a store that misbehaves on purpose: many short lives, some long ones. */
 
-import { replayOf, simulate } from '../simulation/simulate.ts';
+import { type Campaign, replayOf, simulate } from '../simulation/simulate.ts';
 import type { Proof, Row, Size } from './row.ts';
 
 const SIZES = {
@@ -11,6 +11,7 @@ const SIZES = {
   small: [{ name: 'short', schedules: 20, minutes: 20, seed: 1 }],
 } as const satisfies Record<Size, object>;
 const LEAST_FAULTS = 5;
+const PROGRESS_MS = 60_000;
 
 export const simulation: Row = {
   name: 'simulation',
@@ -20,10 +21,7 @@ export const simulation: Row = {
     const counts: Record<string, number> = {};
     let holds = true;
     for (const { name, ...campaign } of SIZES[size]) {
-      const outcome = await simulate(campaign);
-      for (const { seed, violations } of outcome.failed) {
-        console.error(replayOf(seed, campaign.minutes), JSON.stringify(violations));
-      }
+      const outcome = await simulate({ ...campaign, onProgress: teller(name, campaign) });
       counts[`${name}_schedules`] = outcome.schedules;
       counts[`${name}_days`] = Math.round(outcome.simulatedDays);
       counts[`${name}_faults`] = outcome.faults;
@@ -34,4 +32,20 @@ export const simulation: Row = {
     }
     return { counts, holds };
   },
+};
+
+/** Each violation at once, and now and then how far it is: it takes an hour. */
+const teller = (
+  name: string,
+  { schedules, minutes }: Pick<Campaign, 'schedules' | 'minutes'>,
+): NonNullable<Campaign['onProgress']> => {
+  let [toldAt, shown] = [performance.now(), 0];
+  return (so) => {
+    for (const { seed, violations } of so.failed.slice(shown))
+      console.error(replayOf(seed, minutes), JSON.stringify(violations));
+    shown = so.failed.length;
+    if (performance.now() - toldAt < PROGRESS_MS) return;
+    toldAt = performance.now();
+    console.error(`${name}: ${so.schedules} of ${schedules} schedules, ${shown} with violations`);
+  };
 };
