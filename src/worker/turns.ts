@@ -45,7 +45,8 @@ interface Turn {
   readonly vacantAt: number;
   /** Said by the timer, not by the time: a timer may go off a fraction of a millisecond early. */
   hasCome: boolean;
-  readonly timer: Timer;
+  /** Null where it is not for this worker as things are. */
+  readonly timer: Timer | null;
 }
 
 /** What the ranks of many vacancies have in common. */
@@ -80,11 +81,11 @@ export class Turns {
     this.over(id);
     const waitMs = isMine ? this.#mineMs(id) : this.#waitMs(id, { isFull: now.isFull, vacantAt });
     if (waitMs === 0) return true;
-    if (waitMs === null) return false;
-    const timer = clock.after(waitMs, () => {
+    const come = () => {
       turn.hasCome = true;
       onTurn(id);
-    });
+    };
+    const timer = waitMs === null ? null : clock.after(waitMs, come);
     const turn: Turn = { ...now, vacantAt, hasCome: false, timer };
     this.#turns.set(id, turn);
     return false;
@@ -92,7 +93,7 @@ export class Turns {
 
   /** It is vacant no more, or gone. */
   over(id: JobsetId): void {
-    this.#turns.get(id)?.timer.cancel();
+    this.#turns.get(id)?.timer?.cancel();
     this.#turns.delete(id);
   }
 

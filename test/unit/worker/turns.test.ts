@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LEASE_TIMING } from '../../../src/shared/coordination/heartbeat.ts';
 import { Keys } from '../../../src/shared/coordination/keys.ts';
-import { encodeJobset, encodeWorker } from '../../../src/shared/coordination/records.ts';
+import {
+  encodeJobset,
+  encodeOwnership,
+  encodeWorker,
+} from '../../../src/shared/coordination/records.ts';
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import type { Jobset, Waiting, WorkerRecord } from '../../../src/shared/domain/jobset.ts';
 import type { ScalingMode } from '../../../src/shared/domain/pool-settings.ts';
@@ -41,7 +45,11 @@ class HastyClock extends ManualClock {
 const someTurns = (
   clock: ManualClock & Clock,
   avoid: readonly WorkerId[] = [],
-  { mode = 'rebalance', ...more }: Partial<Jobset> & { readonly mode?: ScalingMode } = {},
+  {
+    mode = 'rebalance',
+    holdMs = 0,
+    ...more
+  }: Partial<Jobset> & { readonly mode?: ScalingMode; readonly holdMs?: number } = {},
 ) => {
   const state = { isFull: false };
   const sightings = new Sightings(keys, { change: () => {}, wentBack: () => {} });
@@ -59,7 +67,8 @@ const someTurns = (
     moveTo: null,
     ...more,
   } as const;
-  sightings.ownersAre([], 10, false);
+  const free = encodeOwnership({ worker: null, nonce: 'n', holdMs });
+  sightings.ownersAre(holdMs === 0 ? [] : [entry(keys.owner(js), free, 4)], 10, false);
   sightings.jobsetsAre([entry(keys.jobset(js), encodeJobset(jobset), 5)], 10, false);
   const turns = new Turns({
     clock,
@@ -179,6 +188,24 @@ describe('the turn of a worker that is full', () => {
     expect(turned).toEqual([]);
     seeMembers('w1');
     expect(turns.hasCome(js, false)).toBe(false);
+  });
+
+  it('comes no later for having been full when what is held back became vacant', async () => {
+    const clock = new ManualClock();
+    const { turns, turned, seeMembers, state } = someTurns(clock, [], {
+      mode: 'shed',
+      holdMs: 6_000,
+    });
+    state.isFull = true;
+    seeMembers('w1');
+    expect(turns.hasCome(js, false)).toBe(false);
+    await clock.advance(5_000);
+    state.isFull = false;
+    expect(turns.hasCome(js, false)).toBe(false);
+    await clock.advance(999);
+    expect(turned).toEqual([]);
+    await clock.advance(1);
+    expect(turned).toEqual([js]);
   });
 
   it.each([
