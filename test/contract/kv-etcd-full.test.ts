@@ -8,7 +8,14 @@ import { failureOf, open, PATIENT, put } from '../support/etcd-store.ts';
 import { join, KEYS, publish } from './claim-race.ts';
 import { describeFullStore, FULL_QUOTA_BYTES } from './full-store.contract.ts';
 
-const etcd = await startEtcd({ flags: ['--quota-backend-bytes', `${FULL_QUOTA_BYTES}`] });
+/** How large it is etcd sees after so many writes, or a tenth of a second, in which much may be written. */
+const WRITES_A_BATCH = 5;
+const etcd = await startEtcd({
+  flags: [
+    ...['--quota-backend-bytes', `${FULL_QUOTA_BYTES}`],
+    ...['--backend-batch-limit', `${WRITES_A_BATCH}`],
+  ],
+});
 afterAll(() => etcd?.[Symbol.asyncDispose]());
 
 let stores = 0;
