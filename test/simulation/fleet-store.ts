@@ -28,6 +28,8 @@ import { eventOf, revisionOf, Watcher, Way } from './fleet-watch.ts';
 const LAGS_MS = [5, 10, 20, 40, 60, 80, 100, 130, 160, 200];
 /** A call takes twice this at most. */
 const HOP_MS = 4;
+/** Of one prefix, at least. */
+const KEPT_CHANGES = 20_000;
 
 const keyOf = (change: Change): string => (change.kind === 'put' ? change.entry.key : change.key);
 export interface FleetStoreOptions {
@@ -99,7 +101,10 @@ class Stream {
   /** Null before the first snapshot. */
   #keys: Set<string> | null = null;
   #snapshot: readonly Entry[] | null = null;
-  #last: Revision = 0;
+  /** The latest changes, oldest first: a thousand workers ask for them all the time. */
+  #latest: Change[] = [];
+  /** Before this one they are not kept. */
+  #forgotten: Revision = 0;
 
   constructor(store: FleetStore, prefix: string) {
     this.#store = store;
@@ -111,7 +116,11 @@ class Stream {
     if (change.kind === 'put') this.#keys?.add(change.entry.key);
     else this.#keys?.delete(change.key);
     this.#snapshot = null;
-    this.#last = revisionOf(change);
+    this.#latest.push(change);
+    if (this.#latest.length > 2 * KEPT_CHANGES) {
+      const [last] = this.#latest.splice(0, KEPT_CHANGES).slice(-1);
+      this.#forgotten = last === undefined ? 0 : revisionOf(last);
+    }
     for (const way of this.#ways) way.send(change);
   }
 
@@ -119,6 +128,7 @@ class Stream {
     const { memory } = this.#store;
     if (this.#snapshot !== null) return { entries: this.#snapshot, revision: this.#store.revision };
     const snapshot = await memory.snapshot(this.prefix);
+    if (this.#keys === null) this.#forgotten = snapshot.revision;
     this.#keys = new Set(snapshot.entries.map(({ key }) => key));
     // What has been committed and not been told yet comes as a change as well.
     if (this.#store.revision === snapshot.revision) this.#snapshot = snapshot.entries;
@@ -127,9 +137,20 @@ class Stream {
 
   async changes(since: Revision): Promise<ChangedSince> {
     const { memory, revision } = this.#store;
-    if (this.#keys !== null && this.#last <= since)
-      return { changed: [], total: this.#keys.size, revision };
-    return memory.changes(this.prefix, since);
+    if (this.#keys === null || since < this.#forgotten) return memory.changes(this.prefix, since);
+    return { changed: this.#changedSince(since), total: this.#keys.size, revision };
+  }
+
+  /** In no order. */
+  #changedSince(since: Revision): Entry[] {
+    const latest = new Map<string, Change>();
+    for (let i = this.#latest.length - 1; i >= 0; i -= 1) {
+      const change = this.#latest[i] as Change;
+      if (revisionOf(change) <= since) break;
+      const key = keyOf(change);
+      if (!latest.has(key)) latest.set(key, change);
+    }
+    return [...latest.values()].flatMap((change) => (change.kind === 'put' ? change.entry : []));
   }
 
   way(): Way {
