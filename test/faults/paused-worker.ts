@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Change } from '../../src/shared/coordination/kv.ts';
 import { decodeCheckpoint } from '../../src/shared/coordination/records.ts';
+import { keyIn } from '../support/pool-ledger.ts';
 import { type Pool, startPool } from '../support/pool-processes.ts';
 import type { PoolWorker } from '../support/pool-worker.ts';
 import {
@@ -15,6 +16,7 @@ import {
   loggedAt,
   momentOf,
   movesSince,
+  orderedIn,
   POOL_COVERS,
   TTL_MS,
 } from './pool-row.ts';
@@ -94,6 +96,7 @@ async function trial(size: Size, onLoss: 'run' | 'stop') {
 
 async function pauseOne(pool: Pool, changes: readonly Change[], counts: Counts) {
   const worker = busiestOf(pool, await pool.settled());
+  const changesBeforePause = changes.length;
   worker.pause();
   await sleep(PAUSE_MS);
   const moves = await movesSince(pool);
@@ -108,15 +111,18 @@ async function pauseOne(pool: Pool, changes: readonly Change[], counts: Counts) 
   counts.runs_after += arrivals
     .slice(arrivalsBefore)
     .filter(({ by }) => by === worker.number).length;
+  const { keys } = pool.ledger;
+  const ordered = [...orderedIn(changes.slice(changesBeforePause), keys)];
   counts.writes += changes
     .slice(changesBefore)
+    .filter((change) => !ordered.some((jobset) => keyIn(change).includes(jobset)))
     .filter((change) => isOutOfPlace(change, pool, worker)).length;
   return { id: worker.id, at };
 }
 
 /** Its own registration and progress it may write; every jobset is somebody else's. */
 function isOutOfPlace(change: Change, { ledger: { keys } }: Pool, worker: PoolWorker): boolean {
-  const key = change.kind === 'put' ? change.entry.key : change.key;
+  const key = keyIn(change);
   if ([keys.owners, keys.jobsets, keys.allDefinitions].some((prefix) => key.startsWith(prefix)))
     return true;
   if (!key.startsWith(keys.checkpoints)) return false;

@@ -1,9 +1,9 @@
 /** What proofs with a whole pool have in common. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Keys } from '../../src/shared/coordination/keys.ts';
 import type { Change } from '../../src/shared/coordination/kv.ts';
 import { decodePlacement } from '../../src/shared/coordination/records.ts';
-import type { JobsetId } from '../../src/shared/domain/check.ts';
 import { keyIn, type Owner } from '../support/pool-ledger.ts';
 import type { Pool } from '../support/pool-processes.ts';
 import type { PoolWorker } from '../support/pool-worker.ts';
@@ -61,11 +61,19 @@ export async function movesSince(pool: Pool): Promise<() => Promise<Moves>> {
   return async () => {
     const after = await pool.settled();
     const changed = [...before].filter(([id, { token }]) => after.get(id)?.token !== token);
-    const orders = new Set(changes.filter(isOrder).map((change) => keys.jobsetOf(keyIn(change))));
-    const moved = changed.filter(([id]) => !orders.has(id as JobsetId)).length;
+    const orders = orderedIn(changes, keys);
+    const moved = changed.filter(([id]) => !orders.has(id)).length;
     return { moved, ordered: changed.length - moved };
   };
 }
+
+/** The jobsets that the leading admin has ordered to somebody. */
+export const orderedIn = (changes: readonly Change[], keys: Keys): ReadonlySet<string> =>
+  new Set(
+    changes
+      .filter((change) => keyIn(change).startsWith(keys.jobsets) && isOrder(change))
+      .map((change) => keys.jobsetOf(keyIn(change))),
+  );
 
 /** Records that a test has damaged order nothing. */
 const isOrder = (change: Change): boolean => {
