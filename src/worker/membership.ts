@@ -66,6 +66,8 @@ export class Membership {
   #isAttached = false;
   #isStoreFull = false;
   #isDraining = false;
+  /** The state that the others know; null when nobody can tell. */
+  #told: WorkerRecord['state'] | null = null;
   /** What is told about this worker is told in turn: each time writes its record anew. */
   #presenting: Promise<void> = Promise.resolve();
   #fenceTimer: Timer | null = null;
@@ -149,7 +151,9 @@ export class Membership {
     const { ledger, worker, timing } = this.#options;
     await joinEpoch(ledger);
     const lease = await ledger.store.lease(timing.ttlMs);
-    this.#registration = await ledger.register({ ...worker, state: this.#state }, lease);
+    const state = this.#state;
+    this.#registration = await ledger.register({ ...worker, state }, lease);
+    this.#told = state;
     this.#beaten = 0;
   }
 
@@ -180,17 +184,21 @@ export class Membership {
   /**
    * Failing to say so costs the others a few futile offers. The races: a beat that is under way finds the
    * record written anew, and goes on with its new revision; the answer is lost, and the next beat finds
-   * that revision; the lease ends meanwhile, and the state is the next registration's.
+   * that revision, though not which state it has, so that is told again; the lease ends meanwhile, and the
+   * state is the next registration's.
    */
   async #presentNow(): Promise<void> {
     const { ledger, log } = this.#options;
     const by = this.#registration;
     const state = this.#state;
-    if (by === null || by.worker.state === state) return;
+    if (by === null || this.#told === state) return;
     try {
       const presented = await ledger.present(by, state);
-      if (presented !== null && this.#registration === by) this.#registration = presented;
+      if (presented === null || this.#registration?.lease !== by.lease) return;
+      this.#told = state;
+      if (this.#registration === by) this.#registration = presented;
     } catch (err) {
+      if (this.#registration?.lease === by.lease) this.#told = null;
       log.warn('its state was not announced', { state, err });
     }
   }

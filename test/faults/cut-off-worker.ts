@@ -96,12 +96,8 @@ async function cutOff(pool: Pool, cut: (proxy: FaultProxy) => void, awayMs: numb
   for (const proxy of pool.proxies) cut(proxy);
   const at = Date.now();
   await sleep(awayMs);
-  const owners = await pool.settled();
-  const coveredMs = lost.map((jobset) => {
-    const owner = owners.get(jobset);
-    const heldAt = owner && pool.ownerOf(owner)?.heldAt(jobset, owner.token);
-    return owner?.worker === worker.id ? Number.POSITIVE_INFINITY : (heldAt ?? at) - at;
-  });
+  await pool.settled();
+  const coveredMs = lost.map((jobset) => coveredAt(pool, worker, jobset, at) - at);
   for (const proxy of pool.proxies) proxy.mode = 'pass';
   const back = Date.now();
   const attached = () => loggedAt(worker, 'attached', back);
@@ -127,6 +123,16 @@ async function giveAllTo(pool: Pool, worker: PoolWorker): Promise<readonly strin
   await pool.settled();
   for (const other of others) await other.start();
   return sharesOf(await pool.settled()).get(worker.id) ?? [];
+}
+
+/** By the first of the others that had it: the leader may have moved it on since. */
+function coveredAt(pool: Pool, cutOff: PoolWorker, jobset: string, from: number): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const worker of pool.workers)
+    for (const line of worker === cutOff ? [] : worker.log())
+      if (line.at >= from && line.msg === 'holds' && line.jobset === jobset)
+        first = Math.min(first, line.at);
+  return first;
 }
 
 function gaveUpAt(worker: PoolWorker, jobset: string, from: number): number {

@@ -4,6 +4,7 @@
  */
 
 import { GAP_MS } from '../../src/shared/coordination/stops.ts';
+import type { WorkerId } from '../../src/shared/domain/check.ts';
 import { BLIND_MS, type Circumstances, overlaps } from './circumstances.ts';
 import type { SimulatedCheck } from './folder.ts';
 import type { Ownership } from './ownership.ts';
@@ -11,8 +12,11 @@ import type { CheckLog, RunLog } from './run-log.ts';
 
 /** Between a claim's commit and the moment in which the claimer looks at what is due. */
 const CLAIM_LAG_MS = 5000;
-/** Later than a run is that finds a place. */
-const WAITED_MS = 1000;
+/** Between two runs that wait for the same place. */
+const NEXT_MS = 200;
+
+/** All that are still remembered. */
+type RunsOf = (worker: WorkerId) => Iterable<RunLog>;
 
 /** The first tick after it that was run; null: none was. */
 interface Next {
@@ -25,11 +29,14 @@ export class Absences {
   readonly #circumstances: Circumstances;
   readonly #epoch: number;
 
+  readonly #runsOf: RunsOf;
+
   /** `epoch`: world time 0 on the wall clock. */
-  constructor(ownership: Ownership, circumstances: Circumstances, epoch: number) {
+  constructor(ownership: Ownership, circumstances: Circumstances, epoch: number, runsOf: RunsOf) {
     this.#ownership = ownership;
     this.#circumstances = circumstances;
     this.#epoch = epoch;
+    this.#runsOf = runsOf;
   }
 
   /** What was run instead where nothing excuses that this tick, due `at`, was not; else null. */
@@ -64,7 +71,14 @@ export class Absences {
 
   /** It waited for a place until a later tick was due, which took its turn and had to wait, too. */
   #gaveWay(at: number, run: RunLog, due: number): boolean {
-    return run.start > due + WAITED_MS && overlaps(this.#circumstances.crowded, at, due);
+    return overlaps(this.#circumstances.crowded, at, due) && this.#wasBusy(run.worker, due);
+  }
+
+  /** Some run was under way then, or one has just ended and the next one not begun. */
+  #wasBusy(worker: WorkerId, at: number): boolean {
+    for (const { start, end } of this.#runsOf(worker))
+      if (start <= at && end >= at - NEXT_MS) return true;
+    return false;
   }
 
   #wasRewritten(check: SimulatedCheck, at: number): boolean {

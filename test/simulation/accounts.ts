@@ -47,7 +47,7 @@ export class Accounts {
   constructor(options: AccountsOptions) {
     const { ownership, circumstances, epoch } = options;
     this.#options = options;
-    this.#absences = new Absences(ownership, circumstances, epoch);
+    this.#absences = new Absences(ownership, circumstances, epoch, (id) => this.#runsOf(id));
   }
 
   forget(id: CheckId): void {
@@ -61,8 +61,9 @@ export class Accounts {
     this.results += 1;
     if (check === undefined) return;
     const { tick, worker, token, detached } = result;
-    const term = ownership.termOf(result.id, token);
-    const run: RunLog = { worker: worker as WorkerId, token, start, end, detached, term };
+    const by = { worker: worker as WorkerId, token };
+    const term = ownership.termOf(result.id, by);
+    const run: RunLog = { ...by, start, end, detached, term };
     const log = this.#logOf(check, tick);
     const runs = log.ticks.get(tick);
     if (runs === undefined) log.ticks.set(tick, [run]);
@@ -99,6 +100,12 @@ export class Accounts {
       for (const tick of log.ticks.keys())
         if (tick < log.judged - 2 * check.periodMs) log.ticks.delete(tick);
     }
+  }
+
+  *#runsOf(worker: WorkerId): Iterable<RunLog> {
+    for (const { ticks } of this.#logs.values())
+      for (const runs of ticks.values())
+        for (const run of runs) if (run.worker === worker) yield run;
   }
 
   #logOf(check: SimulatedCheck, tick: number): CheckLog {

@@ -150,8 +150,11 @@ export class Ownership {
   }
 
   /** Of the worker that had it under this token, in whichever jobset it stood then. */
-  termOf(job: CheckId, token: string): Term | undefined {
-    return this.termsOf(job).findLast((term) => term.token === token);
+  termOf(job: CheckId, { worker, token }: Pick<Term, 'worker' | 'token'>): Term | undefined {
+    const terms = this.termsOf(job).filter(
+      (term) => term.token === token && term.worker === worker,
+    );
+    return terms.sort((a, b) => a.from - b.from).at(-1);
   }
 
   /** Of all jobsets in which it has stood. */

@@ -289,6 +289,22 @@ describe('the state of a member', () => {
     expect((await store.snapshot(keys.workers)).entries).toEqual([]);
   });
 
+  it('is told again when nobody knows whether the last one was heard', async () => {
+    const { clock, network, itself } = member;
+    await clock.advance(10_000);
+    itself.isFull = true;
+    await clock.advance(2_100);
+    itself.isFull = false;
+    network.nextFault = (then) =>
+      then.some((one) => one.kind === 'put' && one.key === keys.worker(ME)) ? 'answer' : null;
+    await clock.advance(2_100);
+    network.nextFault = null;
+    expect(await known()).toEqual(['up']);
+    itself.isFull = true;
+    await clock.advance(2_100);
+    expect(await known()).toEqual(['full']);
+  });
+
   it('stays full through another lease', async () => {
     const { clock, store, itself, told } = member;
     itself.isFull = true;
