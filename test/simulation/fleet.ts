@@ -46,9 +46,10 @@ const BATCHES = 10;
 const BATCH_MS = 3_000;
 /** All workers together. */
 const JOINING_MS = 10_000;
-const SETTLING_MS = 300_000;
+const SETTLING_MS = 180_000;
 const STEADY_MS = 60_000;
-const AFTERWARDS_MS = 600_000;
+/** Most moves come in the first two minutes. */
+const AFTERWARDS_MS = 300_000;
 
 export const liveFleet = async (size: FleetSize): Promise<FleetFigures> => {
   const fleet = new SimulatedFleet(size);
