@@ -28,6 +28,8 @@ export interface RunnerOptions extends ReporterOptions {
 export type OpenTick = Progress['open'][number];
 
 interface Run extends FinishedRun {
+  /** Of its check when the run begins: while it waited the claim may have been renewed. */
+  claim: Claim;
   start: number;
   /** Whether its claim was proven when it started. */
   attached: boolean;
@@ -178,6 +180,7 @@ export class Runner {
     const { clock, table, authority } = this.#options;
     const plan = table.plan[run.slot] as Plan;
     run.start = clock.now();
+    run.claim = table.claim[run.slot] as Claim;
     run.attached = authority.owns(run.claim);
     if (!run.attached && this.#isFenced(run)) {
       this.#forget(run, 'fenced');

@@ -8,6 +8,7 @@ import { Plans } from '../../src/worker/plan.ts';
 import { Runner } from '../../src/worker/runner.ts';
 import { Scheduler } from '../../src/worker/scheduler.ts';
 import { Tally } from '../../src/worker/tally.ts';
+import type { Claim } from '../../src/worker/workload.ts';
 import { IDLE_LOOP } from './builders.ts';
 import { ManualClock } from './manual-clock.ts';
 import { ScriptedProbe } from './scripted-probe.ts';
@@ -36,7 +37,7 @@ export const aWorkerCore = (options: WorkerCoreOptions = {}) => {
   const authority = {
     attached: true,
     doubt: null as Promise<void> | null,
-    owns: (): boolean => authority.attached,
+    owns: (_: Claim): boolean => authority.attached,
   };
   const changed: JobsetId[] = [];
   const load = new LoadMeter({

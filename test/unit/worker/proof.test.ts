@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Claim } from '../../../src/worker/workload.ts';
 import { aCheck, aJobset, anAnswer, aSpec } from '../../support/builders.ts';
 import { aWorkerCore, type WorkerCore } from '../../support/worker-core.ts';
 
@@ -66,6 +67,21 @@ describe('a worker that cannot prove what it owns', () => {
     await worker.clock.advance(5 * SECOND);
     expect(worker.results).toMatchObject([{ check: 'look/', detached: true }]);
     expectConserved();
+  });
+
+  it('begins what has waited under the claim by which its check is held by then', async () => {
+    start({ total: 1 });
+    worker.probe.script = () => ({ afterMs: 5 * SECOND, observation: anAnswer() });
+    worker.authority.owns = ({ token }: Claim) => token === 'renewed';
+    await worker.clock.advance(11 * SECOND);
+    expect(worker.probe.starts.map(({ key }) => key)).toEqual(['look/']);
+    const checks = [aCheck('look/', looking), aCheck('act/', acting)];
+    worker.scheduler.hold(aJobset(checks, { token: 'renewed' }));
+    await worker.clock.advance(10 * SECOND);
+    expect(worker.results.slice(0, 2)).toMatchObject([
+      { check: 'look/', token: '1', detached: true },
+      { check: 'act/', token: 'renewed', detached: false },
+    ]);
   });
 
   it('gives the places of what it does not start to those behind', async () => {
