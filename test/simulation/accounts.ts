@@ -97,9 +97,10 @@ export class Accounts {
         this.#judgeTick(log, tick, isCalm);
       }
       log.judged = Math.max(log.judged, firstTick(check, epoch + until));
-      for (const tick of log.ticks.keys())
-        if (tick < log.judged - 2 * check.periodMs) log.ticks.delete(tick);
     }
+    // Not before all are judged: the runs of one check excuse another one.
+    for (const { check, ticks, judged } of this.#logs.values())
+      for (const tick of ticks.keys()) if (tick < judged - 2 * check.periodMs) ticks.delete(tick);
   }
 
   *#runsOf(worker: WorkerId): Iterable<RunLog> {

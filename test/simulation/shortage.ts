@@ -28,6 +28,8 @@ export class Shortage {
   readonly #report: Report;
   /** Null: no job waits. */
   #waitingSince: number | null = null;
+  /** The wait that has ended last: whoever judged just before may say so just after. */
+  #waited = { since: 0, until: Number.NEGATIVE_INFINITY };
   #isRaised = false;
 
   constructor(report: Report) {
@@ -51,7 +53,9 @@ export class Shortage {
   /** The record of the verdict has been written. */
   verdict(episode: unknown, { now, soundSince }: Pool): void {
     const isRaised = episode !== null;
-    const waitingMs = this.#waitingSince === null ? 0 : now - this.#waitingSince;
+    const { since, until } = this.#waited;
+    const last = now - until < SEEN_MS ? until - since : 0;
+    const waitingMs = this.#waitingSince === null ? last : now - this.#waitingSince;
     const sawItAll = soundSince < now - GRACE_MS - LEADER_MS;
     if (isRaised && !this.#isRaised && sawItAll && waitingMs < GRACE_MS - SEEN_MS)
       this.#report('I14', `raised though jobs have waited for ${waitingMs.toFixed(0)} ms only`);
@@ -63,6 +67,7 @@ export class Shortage {
   /** Once a second. */
   look({ now, waitingJobs, soundSince }: Pool): void {
     if (waitingJobs === 0) {
+      if (this.#waitingSince !== null) this.#waited = { since: this.#waitingSince, until: now };
       this.#waitingSince = null;
       return;
     }
