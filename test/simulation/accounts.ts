@@ -173,9 +173,9 @@ export class Accounts {
     // It could not read how far the other was, and no check must be blind for that.
     const sick = this.#options.circumstances.witnesses.get(second.worker)?.sick ?? [];
     if (overlaps(sick, claimedAt - 1000, second.start)) return;
-    const beats = this.#wasNamed(first)
-      ? this.#options.circumstances.witnesses.get(first.worker)?.beats
-      : [];
+    // Nobody could know by the ledger, also not the worker itself when it claims it again.
+    if (!this.#wasNamed(first)) return;
+    const { beats } = this.#options.circumstances.witnesses.get(first.worker) ?? {};
     const takenOverAt = this.#takenOverAt(check, first) ?? claimedAt;
     const told = beats?.find(({ sentAt, at }) => sentAt > first.end && at < takenOverAt);
     const who = `${first.worker} until ${first.end.toFixed(0)}, ${second.worker} from ${second.start.toFixed(0)}`;

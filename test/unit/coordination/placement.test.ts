@@ -249,6 +249,12 @@ describe('the placement of jobsets', () => {
       expect((await jobsetOf(X)).jobs).toHaveLength(3);
     });
 
+    it('writes nothing for whoever leads no more', async () => {
+      const over = { condition: { ...TERM.condition, modRevision: 7 } };
+      expect((await placement.orderFirst(await seen(), ORDER, over)).written).toBe(false);
+      expect((await jobsetOf(X)).jobs).toHaveLength(3);
+    });
+
     it.each(FAULTS)('reads back whether it was written: %s', async (fault, written) => {
       const before = await seen();
       failing(fault);

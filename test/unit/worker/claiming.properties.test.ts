@@ -61,6 +61,12 @@ it('claims nothing that another one has', () =>
     expect(moveFor(ME, seen(sight), holding)).not.toBe('claim');
   }));
 
+it('lets go of what has been put into the queue, also where its lease ended just then', () =>
+  always((sight, holding) => {
+    fc.pre(sight.revision > holding.revision && sight.owner === null && !holding.proven);
+    expect(moveFor(ME, { ...seen(sight), waits: true }, holding)).toBe('lose');
+  }));
+
 it('claims what nobody has', () =>
   always((sight) => {
     fc.pre(sight.revision > 0 && sight.owner === null);
