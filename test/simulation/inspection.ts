@@ -15,17 +15,24 @@ export const requireSettled = (world: World): void => {
     world.report('W29', `${world.ownership.waitingJobs} jobs wait in calm`);
 };
 
-/** Each jobset has an owner that lives and runs it, and nobody runs anything else. */
+/**
+ * Each jobset has an owner that lives and runs it, and nobody runs anything else. One that the leader has just
+ * ordered to somebody is on its way: how long that may take is judged by how long it is free.
+ */
 const requireOwners = (world: World): void => {
   const owned = new Map<string, number>();
-  for (const [id, { exists, jobs, term }] of world.ownership.jobsets) {
-    if (!exists) continue;
+  const standing = [...world.ownership.jobsets].filter(([, { exists }]) => exists);
+  const [moving, resting] = [true, false].map((moves) =>
+    standing.filter(([, { moveTo }]) => (moveTo !== null) === moves),
+  ) as [typeof standing, typeof standing];
+  const busy = new Set(moving.flatMap(([, { moveTo, term }]) => [moveTo, term?.worker]));
+  for (const [id, { jobs, term }] of resting) {
     if (term === null || !world.workers.has(term.worker))
       world.report('I6', `${id} is owned by ${term?.worker ?? 'nobody'} in calm`);
     else owned.set(term.worker, (owned.get(term.worker) ?? 0) + jobs.length);
   }
   for (const { id, worker } of world.workers.values())
-    if (worker.held !== (owned.get(id) ?? 0))
+    if (!busy.has(id) && worker.held !== (owned.get(id) ?? 0))
       world.report('I7', `${id} holds ${worker.held} checks and owns ${owned.get(id) ?? 0}`);
 };
 
