@@ -4,9 +4,8 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Change } from '../../src/shared/coordination/kv.ts';
+import { type Change, keyOf } from '../../src/shared/coordination/kv.ts';
 import { decodeCheckpoint } from '../../src/shared/coordination/records.ts';
-import { keyIn } from '../support/pool-ledger.ts';
 import { type Pool, startPool } from '../support/pool-processes.ts';
 import type { PoolWorker } from '../support/pool-worker.ts';
 import {
@@ -115,14 +114,14 @@ async function pauseOne(pool: Pool, changes: readonly Change[], counts: Counts) 
   const ordered = [...orderedIn(changes.slice(changesBeforePause), keys)];
   counts.writes += changes
     .slice(changesBefore)
-    .filter((change) => !ordered.some((jobset) => keyIn(change).includes(jobset)))
+    .filter((change) => !ordered.some((jobset) => keyOf(change).includes(jobset)))
     .filter((change) => isOutOfPlace(change, pool, worker)).length;
   return { id: worker.id, at };
 }
 
 /** Its own registration and progress it may write; every jobset is somebody else's. */
 function isOutOfPlace(change: Change, { ledger: { keys } }: Pool, worker: PoolWorker): boolean {
-  const key = keyIn(change);
+  const key = keyOf(change);
   if ([keys.owners, keys.jobsets, keys.allDefinitions].some((prefix) => key.startsWith(prefix)))
     return true;
   if (!key.startsWith(keys.checkpoints)) return false;

@@ -2,9 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Keys } from '../../src/shared/coordination/keys.ts';
-import type { Change } from '../../src/shared/coordination/kv.ts';
+import { type Change, keyOf } from '../../src/shared/coordination/kv.ts';
 import { decodePlacement } from '../../src/shared/coordination/records.ts';
-import { keyIn, type Owner } from '../support/pool-ledger.ts';
+import type { Owner } from '../support/pool-ledger.ts';
 import type { Pool } from '../support/pool-processes.ts';
 import type { PoolWorker } from '../support/pool-worker.ts';
 
@@ -71,8 +71,8 @@ export async function movesSince(pool: Pool): Promise<() => Promise<Moves>> {
 export const orderedIn = (changes: readonly Change[], keys: Keys): ReadonlySet<string> =>
   new Set(
     changes
-      .filter((change) => keyIn(change).startsWith(keys.jobsets) && isOrder(change))
-      .map((change) => keys.jobsetOf(keyIn(change))),
+      .filter((change) => keyOf(change).startsWith(keys.jobsets) && isOrder(change))
+      .map((change) => keys.jobsetOf(keyOf(change))),
   );
 
 /** Records that a test has damaged order nothing. */

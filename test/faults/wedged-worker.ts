@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import type { Change } from '../../src/shared/coordination/kv.ts';
-import { keyIn } from '../support/pool-ledger.ts';
+import { keyOf } from '../../src/shared/coordination/kv.ts';
 import { type Pool, startPool } from '../support/pool-processes.ts';
 import type { PoolWorker } from '../support/pool-worker.ts';
 import { beginOf, busiestOf, endOf, momentOf, sharesOf } from './pool-row.ts';
@@ -81,7 +81,7 @@ async function wedgeOne(pool: Pool, changes: readonly Change[]): Promise<Wedge> 
     const now = await pool.ledger.owners();
     return jobsets.every((jobset) => (now.get(jobset)?.worker ?? id) !== id);
   }, PATIENCE_MS);
-  const beats = changes.slice(seen).filter((change) => keyIn(change).endsWith(id)).length;
+  const beats = changes.slice(seen).filter((change) => keyOf(change).endsWith(id)).length;
   await replace(worker);
   await pool.settled();
   return { jobsets: jobsets.length, takenMs: taken === null ? null : taken - at, beats };

@@ -1,7 +1,7 @@
 /** What a worker does that has more than it can run on time, and what becomes of what it gives away. */
 
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Change, WatchEvent } from '../../src/shared/coordination/kv.ts';
+import { type Change, keyOf, type WatchEvent } from '../../src/shared/coordination/kv.ts';
 import {
   decodeJobset,
   decodeOwnership,
@@ -60,7 +60,7 @@ const aPool = async (checks: readonly CheckDefinition[], options: FleetOptions =
   const revisionOf = (change: Change): number =>
     change.kind === 'put' ? change.entry.modRevision : change.modRevision;
   const fold = (change: Change): void => {
-    const id = keys.jobsetOf(change.kind === 'put' ? change.entry.key : change.key);
+    const id = keys.jobsetOf(keyOf(change));
     if (change.kind === 'put') standing.set(id, decodeJobset(id, change.entry));
     else standing.delete(id);
   };

@@ -38,9 +38,6 @@ export interface Follower {
   lose(): void;
 }
 
-export const changedKey = (change: Change): string =>
-  change.kind === 'put' ? change.entry.key : change.key;
-
 const revisionOf = (change: Change): Revision =>
   change.kind === 'put' ? change.entry.modRevision : change.modRevision;
 

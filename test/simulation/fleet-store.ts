@@ -5,19 +5,20 @@
  * that nothing is new.
  */
 
-import type {
-  Change,
-  ChangedSince,
-  Commit,
-  Condition,
-  Entry,
-  KeyValueStore,
-  Lease,
-  Operation,
-  Read,
-  Revision,
-  Snapshot,
-  WatchEvent,
+import {
+  type Change,
+  type ChangedSince,
+  type Commit,
+  type Condition,
+  type Entry,
+  type KeyValueStore,
+  keyOf,
+  type Lease,
+  type Operation,
+  type Read,
+  type Revision,
+  type Snapshot,
+  type WatchEvent,
 } from '../../src/shared/coordination/kv.ts';
 import { MemoryStore } from '../../src/shared/coordination/kv-memory.ts';
 import type { Clock } from '../../src/shared/runtime/clock.ts';
@@ -31,7 +32,6 @@ const HOP_MS = 4;
 /** Of one prefix, at least. */
 const KEPT_CHANGES = 20_000;
 
-const keyOf = (change: Change): string => (change.kind === 'put' ? change.entry.key : change.key);
 export interface FleetStoreOptions {
   readonly clock: Clock;
   readonly random: Random;

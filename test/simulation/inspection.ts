@@ -22,9 +22,9 @@ export const requireSettled = (world: World): void => {
 const requireOwners = (world: World): void => {
   const owned = new Map<string, number>();
   const standing = [...world.ownership.jobsets].filter(([, { exists }]) => exists);
-  const [moving, resting] = [true, false].map((moves) =>
-    standing.filter(([, { moveTo }]) => (moveTo !== null) === moves),
-  ) as [typeof standing, typeof standing];
+  const { moving = [], resting = [] } = Object.groupBy(standing, ([, { moveTo }]) =>
+    moveTo === null ? 'resting' : 'moving',
+  );
   const busy = new Set(moving.flatMap(([, { moveTo, term }]) => [moveTo, term?.worker]));
   for (const [id, { jobs, term }] of resting) {
     if (term === null || !world.workers.has(term.worker))

@@ -4,7 +4,13 @@
  */
 
 import type { Keys } from '../../src/shared/coordination/keys.ts';
-import type { Change, Entry, LeaseId, Revision } from '../../src/shared/coordination/kv.ts';
+import {
+  type Change,
+  type Entry,
+  keyOf,
+  type LeaseId,
+  type Revision,
+} from '../../src/shared/coordination/kv.ts';
 import type { CheckId, JobsetId, WorkerId } from '../../src/shared/domain/check.ts';
 import type {
   Jobset,
@@ -84,7 +90,7 @@ export class Ownership {
     const { owners, jobsets, leader, allSuspects } = this.#keys;
     const seen = new Set<JobsetId>();
     for (const change of changes) {
-      const key = change.kind === 'put' ? change.entry.key : change.key;
+      const key = keyOf(change);
       if (key === leader) this.#leads(change);
       if (key.startsWith(allSuspects)) this.#suspects(change);
       const prefix = [owners, jobsets].find((one) => key.startsWith(one));
@@ -279,7 +285,7 @@ const NO_JOBSET: Pick<Jobset, 'jobs' | 'waiting' | 'moveTo'> = {
 const FREE: Pick<OwnershipRecord, 'worker' | 'holdMs'> = { worker: null, holdMs: 0 };
 
 const suspectsIn = (change: Change, keys: Keys) => {
-  const key = change.kind === 'put' ? change.entry.key : change.key;
+  const key = keyOf(change);
   const id = key.slice(keys.allSuspects.length) as JobsetId;
   if (change.kind !== 'put') return { id, jobs: [] };
   const { jobs }: Suspects = JSON.parse(change.entry.value.toString());

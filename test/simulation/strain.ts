@@ -1,12 +1,11 @@
 /** How much there is to do in a simulated pool for what its workers can: said by their heartbeats. */
 
 import type { Keys } from '../../src/shared/coordination/keys.ts';
-import type { Change } from '../../src/shared/coordination/kv.ts';
+import { type Change, keyOf } from '../../src/shared/coordination/kv.ts';
 import type { Capacity } from '../../src/shared/domain/jobset.ts';
 import type { ScalingMode } from '../../src/shared/domain/pool-settings.ts';
 import { ROOM_BELOW } from '../../src/shared/rules/load.ts';
 import type { Random } from '../../src/shared/runtime/random.ts';
-import { changedKey } from './etcd.ts';
 import type { Ownership } from './ownership.ts';
 
 const ROOMY_PLACES = 256;
@@ -39,7 +38,7 @@ export class Strain {
   }
 
   see(change: Change): void {
-    const key = changedKey(change);
+    const key = keyOf(change);
     if (key.startsWith(this.#keys.workers)) {
       const isUp =
         change.kind === 'put' && JSON.parse(change.entry.value.toString()).state === 'up';

@@ -3,9 +3,14 @@
  * get through, says things twice, passes things over, or loses its place, as its process's link is told.
  */
 
-import type { Change, Revision, WatchEvent } from '../../src/shared/coordination/kv.ts';
+import {
+  type Change,
+  keyOf,
+  type Revision,
+  type WatchEvent,
+} from '../../src/shared/coordination/kv.ts';
 import type { Random } from '../../src/shared/runtime/random.ts';
-import { type Batch, changedKey, type Etcd, type Follower } from './etcd.ts';
+import type { Batch, Etcd, Follower } from './etcd.ts';
 import type { ProcessClock, WorldClock } from './process-clock.ts';
 
 /** What its process's way to the store does to it. */
@@ -63,7 +68,7 @@ export class Watch implements Follower {
     if (this.#hasLost || this.#epoch !== etcd.epoch) return;
     let mine: Change[] | null = null;
     for (const change of changes)
-      if (changedKey(change).startsWith(prefix)) {
+      if (keyOf(change).startsWith(prefix)) {
         mine ??= [];
         mine.push(change);
       }

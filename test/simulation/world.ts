@@ -4,7 +4,7 @@
  */
 
 import { Keys } from '../../src/shared/coordination/keys.ts';
-import type { Commit, Entry } from '../../src/shared/coordination/kv.ts';
+import { type Commit, type Entry, keyOf } from '../../src/shared/coordination/kv.ts';
 import type { JobsetId, WorkerId } from '../../src/shared/domain/check.ts';
 import type { ScalingEmission } from '../../src/shared/domain/delivery.ts';
 import type { Result } from '../../src/shared/domain/result.ts';
@@ -14,7 +14,7 @@ import { ManualClock } from '../support/manual-clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { Accounts } from './accounts.ts';
 import { Circumstances } from './circumstances.ts';
-import { type Batch, changedKey, Etcd } from './etcd.ts';
+import { type Batch, Etcd } from './etcd.ts';
 import { Folder } from './folder.ts';
 import { Health } from './health.ts';
 import { inspectCommit } from './inspection.ts';
@@ -253,7 +253,7 @@ export class World {
     this.ownership.see(batch);
     this.shortage.look(this.pool);
     for (const change of batch.changes) {
-      const key = changedKey(change);
+      const key = keyOf(change);
       this.strain.see(change);
       if (key === this.keys.scaling && change.kind === 'put')
         this.shortage.verdict(episodeIn(change.entry), this.pool);

@@ -5,10 +5,10 @@
 
 import type { Keys } from '../../src/shared/coordination/keys.ts';
 import type { Change } from '../../src/shared/coordination/kv.ts';
+import { keyOf } from '../../src/shared/coordination/kv.ts';
 import { decodeJobset } from '../../src/shared/coordination/records.ts';
 import type { CheckId, JobsetId } from '../../src/shared/domain/check.ts';
 import type { Jobset } from '../../src/shared/domain/jobset.ts';
-import { keyIn } from './pool-ledger.ts';
 
 export interface JobsetHistory {
   readonly revisions: number;
@@ -33,7 +33,7 @@ export function historyOf(changes: readonly Change[], keys: Keys): JobsetHistory
   const doubled: Misplaced[] = [];
   const byRevision = Map.groupBy(changes, revisionOf);
   for (const [revision, together] of byRevision) {
-    for (const change of together) places.apply(keys.jobsetOf(keyIn(change)), change);
+    for (const change of together) places.apply(keys.jobsetOf(keyOf(change)), change);
     for (const job of places.takeTouched()) {
       const count = places.countOf(job);
       if (count === 0) absent.push({ job, revision });

@@ -3,7 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { digestOf } from '../../src/shared/coordination/definitions.ts';
 import { Keys } from '../../src/shared/coordination/keys.ts';
-import type { Change, Entry, KeyValueStore } from '../../src/shared/coordination/kv.ts';
+import {
+  type Change,
+  type Entry,
+  type KeyValueStore,
+  keyOf,
+} from '../../src/shared/coordination/kv.ts';
 import { type EtcdStoreOptions, openEtcdStore } from '../../src/shared/coordination/kv-etcd.ts';
 import { Publishing } from '../../src/shared/coordination/publishing.ts';
 import {
@@ -43,9 +48,6 @@ function readable<T>(read: () => T): T | null {
     return null;
   }
 }
-
-export const keyIn = (change: Change): string =>
-  change.kind === 'put' ? change.entry.key : change.key;
 
 export class PoolLedger implements AsyncDisposable {
   readonly prefix = PREFIX;
@@ -146,7 +148,7 @@ export class PoolLedger implements AsyncDisposable {
     // Of all keys, as those that are asked for may not change for long, while heartbeats do.
     for await (const event of this.store.watch(this.prefix, 0, this.#watching.signal)) {
       if (event.kind === 'gap') throw new Error('the first revisions are gone');
-      seen.push(...event.changes.filter((change) => keyIn(change).startsWith(prefix)));
+      seen.push(...event.changes.filter((change) => keyOf(change).startsWith(prefix)));
       if (event.revision >= revision) break;
     }
     return seen;

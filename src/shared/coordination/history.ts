@@ -4,7 +4,7 @@
  * forgotten by count and by bytes; who asks for them gets a gap.
  */
 
-import type { Change, Revision } from './kv.ts';
+import { type Change, keyOf, type Revision } from './kv.ts';
 
 export interface HistoryLimits {
   readonly changes: number;
@@ -13,8 +13,6 @@ export interface HistoryLimits {
 
 /** About a minute of claims by a whole pool, or half a day of one worker's heartbeats. */
 export const HISTORY_LIMITS: HistoryLimits = { changes: 20_000, bytes: 16 * 1024 * 1024 };
-
-const keyOf = (change: Change): string => (change.kind === 'put' ? change.entry.key : change.key);
 
 const bytesOf = (changes: readonly Change[]): number =>
   changes.reduce((sum, change) => sum + (change.kind === 'put' ? change.entry.value.length : 0), 0);

@@ -51,6 +51,9 @@ export type Change =
   | { readonly kind: 'put'; readonly entry: Entry }
   | { readonly kind: 'delete'; readonly key: string; readonly modRevision: Revision };
 
+export const keyOf = (change: Change): string =>
+  change.kind === 'put' ? change.entry.key : change.key;
+
 /**
  * `changes`: one or more whole revisions, never a part of one; `revision` is the last of them.
  * `gap`: changes may have been lost (compaction, restart), and the watch has ended: take a snapshot

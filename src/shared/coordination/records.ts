@@ -168,7 +168,10 @@ export const decodePlacement = (entry: Entry): Placement => {
 
 const WORKER = decoder<Stored<WorkerRecord>>({
   state: isIn('up', 'full', 'draining'),
-  capacity: isShaped<Capacity>({ places: isSome, jobs: isNullOr(isSome) }),
+  capacity: isShaped<Capacity>({
+    places: isSome,
+    jobs: isNullOr((value) => isCount(value) && isSome(value)),
+  }),
   host: isText,
   version: isText,
   zone: isNullOr(isText),

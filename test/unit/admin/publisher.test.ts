@@ -5,7 +5,7 @@ import { KEEP_MS } from '../../../src/admin/takeover-rule.ts';
 import { HOLD_MS } from '../../../src/admin/vanish-rule.ts';
 import { digestOf } from '../../../src/shared/coordination/definitions.ts';
 import { Keys } from '../../../src/shared/coordination/keys.ts';
-import { type Change, LIMITS } from '../../../src/shared/coordination/kv.ts';
+import { type Change, keyOf, LIMITS } from '../../../src/shared/coordination/kv.ts';
 import { MemoryStore } from '../../../src/shared/coordination/kv-memory.ts';
 import { Publishing } from '../../../src/shared/coordination/publishing.ts';
 import { encodeJobset, encodeSuspects } from '../../../src/shared/coordination/records.ts';
@@ -29,8 +29,6 @@ const reportOf = (report: PublishReport | null): PublishReport => {
   if (report === null) throw new Error('the folder waits');
   return report;
 };
-
-const keyOf = (change: Change): string => (change.kind === 'put' ? change.entry.key : change.key);
 
 describe('the publisher', () => {
   let clock: ManualClock;

@@ -174,6 +174,7 @@ describe('a number that others reckon with', () => {
     ['worker', { capacity: { places: 0, jobs: null } }],
     ['worker', { capacity: { places: -1, jobs: null } }],
     ['worker', { capacity: { places: 256, jobs: 0 } }],
+    ['worker', { capacity: { places: 256, jobs: 0.5 } }],
     ['beat', { load: { places: -1 } }],
     ['beat', { load: { loop: -0.5 } }],
     ['beat', { load: { overdueMs: -1 } }],
