@@ -14,7 +14,7 @@ import type { Log } from '../shared/runtime/log.ts';
 import { TimeSlice } from '../shared/runtime/time-slice.ts';
 import { warnOfClocks } from './clock-check.ts';
 import { type Avoiding, judge } from './sweep.ts';
-import { takePicture } from './sweep-picture.ts';
+import { takePicture, type Whole } from './sweep-picture.ts';
 import type { Finding, Repair, RepairReason } from './sweep-repair.ts';
 
 export interface AuditOptions {
@@ -46,6 +46,7 @@ const NAMED = 5;
 export class Audit {
   readonly #options: AuditOptions;
   #avoiding: Avoiding = new Map();
+  #whole: Whole = new Map();
   /** As last told. */
   #findings = '';
 
@@ -56,6 +57,8 @@ export class Audit {
   /** Sweeps until the signal aborts; `onSwept` after each sweep. Never rejects. */
   async run(term: Term, signal: AbortSignal, onSwept: () => void): Promise<void> {
     const { clock, log } = this.#options;
+    // Between two terms the store may have gone back, and given its revisions out again.
+    this.#whole = new Map();
     await pause(clock, FIRST_MS, signal);
     for (let sweeps = 0; !signal.aborted; sweeps += 1) {
       try {
@@ -88,7 +91,8 @@ export class Audit {
     signal?: AbortSignal,
   ): Promise<{ made: readonly Repair[]; failed: number; findings: readonly Finding[] }> {
     const { keys, clock, log, onRepaired } = this.#options;
-    const picture = await takePicture(this.#options);
+    const picture = await takePicture(this.#options, this.#whole);
+    this.#whole = picture.whole;
     const scene = { picture, keys, now: clock.now() };
     const judgement = judge(scene, this.#avoiding, clock.monotonicMs());
     this.#avoiding = judgement.avoiding;

@@ -40,15 +40,10 @@ export interface Unreadable {
   readonly why: string;
 }
 
-/** Of jobsets that can be read. */
-interface Content {
-  /** Jobs that stand in more than one place. */
-  readonly doubled: ReadonlySet<CheckId>;
-  /** Jobsets without the definitions of all their jobs. */
-  readonly damaged: ReadonlySet<JobsetId>;
-}
+/** Jobsets found to have all their definitions, with the revisions at which that was so. */
+export type Whole = ReadonlyMap<JobsetId, string>;
 
-export interface Picture extends Content {
+export interface Picture {
   readonly progresses: ReadonlyMap<WorkerId, Seen<Progress>>;
   readonly workers: ReadonlyMap<WorkerId, Seen<WorkerRecord>>;
   readonly owners: ReadonlyMap<JobsetId, Seen<Ownership>>;
@@ -56,6 +51,11 @@ export interface Picture extends Content {
   readonly checkpoints: ReadonlyMap<JobsetId, Seen<Checkpoint>>;
   readonly suspects: ReadonlyMap<JobsetId, Seen<Suspects>>;
   readonly chunks: ReadonlyMap<JobsetId, readonly Entry[]>;
+  /** Jobs that stand in more than one place. */
+  readonly doubled: ReadonlySet<CheckId>;
+  /** Jobsets without the definitions of all their jobs. */
+  readonly damaged: ReadonlySet<JobsetId>;
+  readonly whole: Whole;
   readonly unreadable: readonly Unreadable[];
 }
 
@@ -68,9 +68,13 @@ export interface PictureSource {
 /**
  * The order matters twice. Progress, then workers, then checkpoints: a worker that comes back after its
  * absence was seen writes its progress anew before a checkpoint can name it. Jobsets, then definitions:
- * as long as a jobset's revision stands, so do the definitions that were read after it.
+ * as long as a jobset's revision stands, so do the definitions that were read after it. Definitions are
+ * most of what there is to read, and hardly ever change: those of `last` are not decoded again.
  */
-export const takePicture = async ({ store, keys, clock }: PictureSource): Promise<Picture> => {
+export const takePicture = async (
+  { store, keys, clock }: PictureSource,
+  last: Whole,
+): Promise<Picture> => {
   const slice = new TimeSlice(clock);
   const unreadable: Unreadable[] = [];
   const read = async <Id extends string, T>(
@@ -94,39 +98,57 @@ export const takePicture = async ({ store, keys, clock }: PictureSource): Promis
   const suspects = await read(keys.allSuspects, (_: JobsetId, entry) => decodeSuspects(entry));
   const { entries } = await store.snapshot(keys.allDefinitions);
   const chunks = byJobset(entries, keys, unreadable);
-  const content = await contentOf({ jobsets, chunks, unreadable }, slice);
-  const about = { progresses, workers, owners, jobsets, checkpoints, suspects };
-  return { ...about, chunks, ...content, unreadable };
+  const doubled = await doubledIn(jobsets, slice);
+  const wholeness = await wholenessOf({ jobsets, chunks, unreadable }, last, slice);
+  const records = { progresses, workers, owners, jobsets, checkpoints, suspects };
+  return { ...records, chunks, doubled, ...wholeness, unreadable };
 };
 
-const contentOf = async (
+const doubledIn = async (jobsets: Picture['jobsets'], slice: TimeSlice): Promise<Set<CheckId>> => {
+  const placed = new Set<CheckId>();
+  const doubled = new Set<CheckId>();
+  for (const { record } of jobsets.values()) {
+    if (slice.isSpent) await slice.rest();
+    for (const job of record?.jobs ?? []) (placed.has(job) ? doubled : placed).add(job);
+  }
+  return doubled;
+};
+
+const wholenessOf = async (
   {
     jobsets,
     chunks,
     unreadable,
   }: Pick<Picture, 'jobsets' | 'chunks'> & { readonly unreadable: Unreadable[] },
+  last: Whole,
   slice: TimeSlice,
-): Promise<Content> => {
-  const placed = new Set<CheckId>();
-  const doubled = new Set<CheckId>();
+): Promise<Pick<Picture, 'damaged' | 'whole'>> => {
   const damaged = new Set<JobsetId>();
-  for (const [id, { record }] of jobsets) {
+  const whole = new Map<JobsetId, string>();
+  for (const [id, { entry, record }] of jobsets) {
     if (slice.isSpent) await slice.rest();
     if (record === null) continue;
-    for (const job of record.jobs) (placed.has(job) ? doubled : placed).add(job);
-    if (isDamaged(record, chunks.get(id) ?? [], unreadable)) damaged.add(id);
+    const defined = chunks.get(id) ?? [];
+    const revisions = [entry, ...defined].map(({ modRevision }) => modRevision).join();
+    const state = last.get(id) === revisions ? 'whole' : stateOf(record, defined, unreadable);
+    if (state === 'whole') whole.set(id, revisions);
+    if (state === 'damaged') damaged.add(id);
   }
-  return { doubled, damaged };
+  return { damaged, whole };
 };
 
-const isDamaged = (jobset: Jobset, chunks: readonly Entry[], unreadable: Unreadable[]): boolean => {
+const stateOf = (
+  jobset: Jobset,
+  chunks: readonly Entry[],
+  unreadable: Unreadable[],
+): 'whole' | 'damaged' | 'unreadable' => {
   try {
     const defined = new Set(decodeDefinitions(chunks).map(({ id }) => id));
-    return !jobset.jobs.every((job) => defined.has(job));
+    return jobset.jobs.every((job) => defined.has(job)) ? 'whole' : 'damaged';
   } catch (error) {
-    if (!(error instanceof NewerRecord)) return true;
+    if (!(error instanceof NewerRecord)) return 'damaged';
     unreadable.push({ key: chunks[0]?.key ?? '', why: error.message });
-    return false;
+    return 'unreadable';
   }
 };
 

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startEtcd } from '../support/etcd.ts';
+import { freePort } from '../support/free-ports.ts';
 import { startHttpSink } from '../support/http-sink.ts';
 import { PoolLedger } from '../support/pool-ledger.ts';
-import { freePort, listening, outputOf, startProcess } from '../support/processes.ts';
+import { listening, outputOf, startProcess } from '../support/processes.ts';
 
 const SCRIPT = path.resolve(import.meta.dirname, '../../deploy/local/autoscale.sh');
 const PATIENTLY = { timeout: 60_000, interval: 200 };

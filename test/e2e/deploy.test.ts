@@ -12,7 +12,8 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { programOf } from '../support/debian-packages.ts';
-import { freePort, startProcess } from '../support/processes.ts';
+import { freePort } from '../support/free-ports.ts';
+import { startProcess } from '../support/processes.ts';
 
 const run = promisify(execFile);
 const DEPLOY = path.resolve(import.meta.dirname, '../../deploy');

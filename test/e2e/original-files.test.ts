@@ -11,8 +11,8 @@ import { expect, it } from 'vitest';
 import { startAwsDouble } from '../support/aws-double.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { startCommand, watcher } from '../support/cli.ts';
+import { freePort } from '../support/free-ports.ts';
 import { sinkAuthority, startHttpSink } from '../support/http-sink.ts';
-import { freePort } from '../support/processes.ts';
 import { hitsIn, textsBelow } from '../support/secret-forms.ts';
 
 const FIXTURES = path.resolve(import.meta.dirname, '../fixtures');

@@ -1,39 +1,18 @@
 /** deploy/local/pool.sh as a user runs it: a whole pool from nothing, and nothing left of it. */
 
-import { once } from 'node:events';
 import { cp, mkdir, mkdtempDisposable, readdir, readFile, symlink } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { watcher } from '../support/cli.ts';
 import { programOf } from '../support/debian-packages.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { outputOf, type RunningProcess, startProcess } from '../support/processes.ts';
 
 const SCRIPT = path.resolve(import.meta.dirname, '../../deploy/local/pool.sh');
 const PORTS = 14;
 const WHOLE_POOL_MS = 120_000;
 const PATIENTLY = { timeout: 60_000, interval: 200 };
-
-/** The first of as many free ports in a row, below those that the system gives out. */
-async function freePorts(): Promise<number> {
-  for (let first = 21_000; first < 30_000; first += PORTS) {
-    const ports = Array.from({ length: PORTS }, (_, i) => first + i);
-    const free = await Promise.all(ports.map(isFree));
-    if (free.every((is) => is)) return first;
-  }
-  throw new Error('no free ports');
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  const listens = await Promise.race([
-    once(server, 'listening').then(() => true),
-    once(server, 'error').then(() => false),
-  ]);
-  server.close();
-  return listens;
-}
 
 /** Processes with a path below that folder on their command line, besides those that look. */
 async function processesOf(home: string): Promise<string[]> {
@@ -63,7 +42,7 @@ describe('deploy/local/pool.sh', () => {
     skip((await programOf('etcd')) === null, 'etcd cannot be had');
     await using folder = await mkdtempDisposable(path.join(tmpdir(), 'pool-script-'));
     const home = path.join(folder.path, 'home');
-    const ports = await freePorts();
+    const ports = await freePorts(PORTS);
     const options = ['--home', home, '--ports', String(ports)];
     await using script = startProcess([SCRIPT, ...options]);
     const output = outputIn(script);
@@ -92,7 +71,7 @@ describe('deploy/local/pool.sh', () => {
   it('is stopped by Ctrl-C at any moment', { timeout: WHOLE_POOL_MS }, async ({ skip }) => {
     skip((await programOf('etcd')) === null, 'etcd cannot be had');
     await using folder = await mkdtempDisposable(path.join(tmpdir(), 'pool-script-'));
-    const options = ['--home', folder.path, '--ports', String(await freePorts())];
+    const options = ['--home', folder.path, '--ports', String(await freePorts(PORTS))];
     await using script = startProcess([SCRIPT, ...options]);
     const output = outputIn(script);
     await expect.poll(() => processesOf(folder.path), PATIENTLY).toHaveLength(3);

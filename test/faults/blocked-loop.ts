@@ -7,10 +7,11 @@ import path from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../src/app.ts';
 import type { Status } from '../../src/shared/domain/result.ts';
+import { freePort } from '../support/free-ports.ts';
 import { startInProcess } from '../support/in-process-app.ts';
 import { addressOf } from '../support/loopback.ts';
 import { catalogueOf } from '../support/many-checks.ts';
-import { freePort, listening, startProcess } from '../support/processes.ts';
+import { listening, startProcess } from '../support/processes.ts';
 import type { Proof, Row, Size } from './row.ts';
 
 const CHECKS = 1_000;

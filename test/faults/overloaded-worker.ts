@@ -5,10 +5,10 @@
 
 import { checkIdOf } from '../../src/shared/config/check-id.ts';
 import { startAwsDouble } from '../support/aws-double.ts';
+import { freePort } from '../support/free-ports.ts';
 import { historyOf, type JobsetHistory } from '../support/jobset-history.ts';
 import { PoolGroup } from '../support/pool-group.ts';
 import { type Pool, startPool } from '../support/pool-processes.ts';
-import { freePort } from '../support/processes.ts';
 import { endOf, momentOf } from './pool-row.ts';
 import type { Proof, Row, Size } from './row.ts';
 import {

@@ -13,8 +13,9 @@ import { pipeline } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startCommand } from '../support/cli.ts';
 import { startEtcd } from '../support/etcd.ts';
+import { freePort } from '../support/free-ports.ts';
 import { isInsideNamespace } from '../support/network-namespace.ts';
-import { freePort, type RunningProcess, startProcess } from '../support/processes.ts';
+import { type RunningProcess, startProcess } from '../support/processes.ts';
 import { layWire, SILENT, serveTargets } from './road-targets.ts';
 import type { Proof, Row, Size } from './row.ts';
 

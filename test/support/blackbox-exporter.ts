@@ -4,7 +4,8 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { programOf } from './debian-packages.ts';
-import { freePort, listening, startProcess } from './processes.ts';
+import { freePort } from './free-ports.ts';
+import { listening, startProcess } from './processes.ts';
 
 export interface BlackboxExporter extends AsyncDisposable {
   readonly port: number;

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Program, programOf } from './debian-packages.ts';
-import { freePort, type RunningProcess, startProcess } from './processes.ts';
+import { freePorts } from './free-ports.ts';
+import { type RunningProcess, startProcess } from './processes.ts';
 
 /** The shortest that it grants, by its default election timeout. */
 export const SHORTEST_TTL_MS = 2000;
@@ -84,14 +85,12 @@ interface Place {
 }
 
 async function placesOf(count: number, folder: string): Promise<Place[]> {
-  const ports = new Set<number>();
-  while (ports.size < 2 * count) ports.add(await freePort());
-  const free = [...ports];
+  const port = await freePorts(2 * count);
   return Array.from({ length: count }, (_, i) => ({
     name: `member${i + 1}`,
     folder: path.join(folder, `member${i + 1}`),
-    port: free[2 * i] ?? 0,
-    peerUrl: `http://127.0.0.1:${free[2 * i + 1]}`,
+    port: port + 2 * i,
+    peerUrl: `http://127.0.0.1:${port + 2 * i + 1}`,
   }));
 }
 

@@ -7,7 +7,8 @@ import { mkdtempDisposable, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { programOf } from './debian-packages.ts';
-import { freePort, listening, outputOf, startProcess } from './processes.ts';
+import { freePort } from './free-ports.ts';
+import { listening, outputOf, startProcess } from './processes.ts';
 
 /** 62 bytes. */
 export const HEALTHY = '{"status":"ok","version":"1.22.1","queue":3,"database":"good"}';

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startCommand } from './cli.ts';
 import { type Etcd, startEtcd } from './etcd.ts';
 import { FaultProxy } from './fault-proxy.ts';
+import { freePort } from './free-ports.ts';
 import {
   addUsers,
   type Certificates,
@@ -23,7 +24,7 @@ import { History } from './pool-history.ts';
 import { type Owner, PoolLedger } from './pool-ledger.ts';
 import { PoolTarget } from './pool-target.ts';
 import { PoolWorker } from './pool-worker.ts';
-import { freePort, listening, type RunningProcess } from './processes.ts';
+import { listening, type RunningProcess } from './processes.ts';
 
 export interface PoolOptions extends PoolChecks {
   readonly members?: 1 | 3;

@@ -7,10 +7,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startCommand } from './cli.ts';
+import { freePort } from './free-ports.ts';
 import { LineFile } from './line-file.ts';
 import type { History } from './pool-history.ts';
 import type { PoolLedger } from './pool-ledger.ts';
-import { type Exit, freePort, type RunningProcess } from './processes.ts';
+import type { Exit, RunningProcess } from './processes.ts';
 
 export interface WorkerPlace {
   readonly number: number;

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { programOf } from './debian-packages.ts';
-import { freePort, listening, startProcess } from './processes.ts';
+import { freePort } from './free-ports.ts';
+import { listening, startProcess } from './processes.ts';
 
 export interface Prometheus extends AsyncDisposable {
   /** An instant query: value by the labels, as JSON without the name, job and instance. */

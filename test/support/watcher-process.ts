@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { request } from 'undici';
-import { freePort, listening, type RunningProcess, startProcess } from './processes.ts';
+import { freePort } from './free-ports.ts';
+import { listening, type RunningProcess, startProcess } from './processes.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 

@@ -2,6 +2,7 @@ import { deflateRawSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AVOID_MS } from '../../../src/admin/sweep.ts';
 import { encodeDefinitions } from '../../../src/shared/coordination/definitions.ts';
+import type { Entry, KeyValueStore } from '../../../src/shared/coordination/kv.ts';
 import { encodeCheckpoint } from '../../../src/shared/coordination/records.ts';
 import type { JobsetId, WorkerId } from '../../../src/shared/domain/check.ts';
 import { WatcherError } from '../../../src/shared/domain/errors.ts';
@@ -355,6 +356,15 @@ describe('the audit', () => {
       },
     );
 
+    it.each(Object.keys(damages))('%s finds them though they were whole before', async (kind) => {
+      const audit = ledger.auditOn();
+      await ledger.publish('j1', named('a', 'b'));
+      await ledger.publish('j2', named('c'));
+      expect((await audit.sweep(TERM)).repaired).toEqual({});
+      await damages[kind]?.(ledger);
+      expect((await audit.sweep(TERM)).repaired).toEqual({ definitions_damaged: 1 });
+    });
+
     it.each(Object.keys(damages))('%s, names it when it came by the API', async (kind) => {
       await ledger.publish('j1', named('a', 'b'), { source: 'api' });
       await damages[kind]?.(ledger);
@@ -509,6 +519,30 @@ describe('the audit of a term', () => {
     );
     await auditOn(network).sweep(TERM, over.signal);
     expect(commits).toBe(3);
+  });
+
+  it('believes no revision of before it: a restored store gives them out again', async () => {
+    const { store, keys, clock, publish, auditOn, picture } = aLedger();
+    let isRestored = false;
+    const garbled = (entry: Entry): Entry =>
+      entry.key.startsWith(keys.allDefinitions)
+        ? { ...entry, value: Buffer.from('of another time') }
+        : entry;
+    const network: KeyValueStore = {
+      ...meddled(store, async () => {}),
+      snapshot: async (prefix) => {
+        const { entries, ...at } = await store.snapshot(prefix);
+        return { ...at, entries: isRestored ? entries.map(garbled) : entries };
+      },
+    };
+    await publish('j1', named('a'));
+    const audit = auditOn(network);
+    await audit.sweep(TERM);
+    isRestored = true;
+    expect((await audit.sweep(TERM)).repaired).toEqual({});
+    void audit.run(TERM, new AbortController().signal, () => {});
+    await clock.advance(30_000);
+    expect((await picture()).jobsets.get(J1)?.record?.digest).toBe('');
   });
 
   it('tells of what it repaired, and once of what it left alone', async () => {

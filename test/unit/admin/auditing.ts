@@ -81,7 +81,7 @@ export const aLedger = () => {
     repairs,
     auditOn: (through: KeyValueStore = store) =>
       new Audit({ store: through, keys, clock, log, onRepaired }),
-    picture: () => takePicture({ store, keys, clock }),
+    picture: () => takePicture({ store, keys, clock }, new Map()),
 
     /** As the publisher writes it. */
     publish: async (
@@ -151,7 +151,7 @@ export const aLedger = () => {
 
     /** Which jobs stand in each jobset, by the names of their checks. */
     content: async (): Promise<Record<string, string[]>> => {
-      const { jobsets, chunks } = await takePicture({ store, keys, clock });
+      const { jobsets, chunks } = await takePicture({ store, keys, clock }, new Map());
       return Object.fromEntries(
         [...jobsets].map(([id]) => [
           id,
