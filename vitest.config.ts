@@ -1,5 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+const POOLS = ['test/e2e/pool-*.test.ts'];
+const PROCESSES = {
+  globalSetup: ['test/support/fetch-programs.ts'],
+  testTimeout: 60_000,
+  pool: 'forks' as const,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -26,14 +33,24 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/support/fetch-programs.ts'],
-          testTimeout: 60_000,
-          pool: 'forks',
-          // Whole processes and real servers: after everything else, and one file at a time.
-          fileParallelism: false,
-          // Pools mostly wait, for leases to end: where a file lets them, two go on at a time.
-          maxConcurrency: 2,
+          exclude: POOLS,
+          ...PROCESSES,
+          // Whole processes and real servers, which mostly wait.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'pools',
+          include: POOLS,
+          ...PROCESSES,
+          // A dozen processes each: one file at a time, after everything else.
+          fileParallelism: false,
+          // They wait, for leases to end: where a file lets them, three go on at a time.
+          maxConcurrency: 3,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

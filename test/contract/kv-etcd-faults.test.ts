@@ -105,7 +105,7 @@ describe.skipIf(etcd === null)(
       bad.mode = 'hole';
       const startedAt = performance.now();
       expect(await failureOf(store.commit([], [put(`${prefix}a`)]))).toEqual(outage(true));
-      expect(performance.now() - startedAt).toBeLessThan(1300);
+      expect(performance.now() - startedAt).toBeLessThan(2500);
       expect((await store.commit([], [put(`${prefix}b`)])).succeeded).toBe(true);
     });
 
@@ -132,7 +132,7 @@ describe.skipIf(etcd === null)(
       bad.mode = 'pass';
       const startedAt = performance.now();
       while ((await failureOf(only.commit([], []))) !== 'no failure') await sleep(20);
-      expect(performance.now() - startedAt).toBeLessThan(1500);
+      expect(performance.now() - startedAt).toBeLessThan(3000);
     });
 
     it('tells each change once, in order, through any number of cuts', async () => {
@@ -241,8 +241,9 @@ describe.skipIf(etcd === null)(
       bad.delayMs = 200;
       const before = performance.now();
       const { sentAt } = await lease.renew();
-      expect(performance.now() - before).toBeGreaterThan(350);
-      expect(sentAt - before).toBeLessThan(50);
+      const tookMs = performance.now() - before;
+      expect(tookMs).toBeGreaterThan(350);
+      expect(sentAt - before).toBeLessThan(tookMs / 2);
       await lease.revoke();
     });
 
@@ -276,7 +277,7 @@ describe.skipIf(etcd === null)(
       const startedAt = performance.now();
       await store[Symbol.asyncDispose]();
       expect([await call, await renewal]).toEqual([outage(false), outage(false)]);
-      expect(performance.now() - startedAt).toBeLessThan(100);
+      expect(performance.now() - startedAt).toBeLessThan(700);
     });
 
     it('leaves no connection open when it is disposed of', async () => {

@@ -94,6 +94,8 @@ function proofOf(
   const late = spreadOf(between);
   const window = pool.history.window(from, to);
   const repeats = [...pool.history.repeated(from, to)];
+  const unexplained = repeats.filter((results) => !isSinceCheckpoint(results, kills));
+  for (const results of unexplained) console.error('repeated', JSON.stringify(results));
   const counts = {
     kills: kills.length,
     jobsets_taken: kills.reduce((sum, { taken }) => sum + taken.length, 0),
@@ -108,8 +110,7 @@ function proofOf(
     missed: window.missed,
     checks_lost: pool.history.unseen,
     repeated: repeats.length,
-    repeated_before_checkpoint: repeats.filter((results) => !isSinceCheckpoint(results, kills))
-      .length,
+    repeated_before_checkpoint: unexplained.length,
     checkpoint_age_max_ms: Math.max(
       ...kills.map(({ at, progress }) => at - (progress?.through ?? 0)),
     ),
@@ -128,11 +129,16 @@ function latenessBetween(pool: Pool, { at, taken }: Kill): number[] {
     .map(({ latenessMs }) => latenessMs);
 }
 
-/** One of the results is a victim's, whose last stored progress does not say that this tick was done. */
+/**
+ * One of the results is a victim's, whose last stored progress does not say that this tick was done: it
+ * was under way then, or run since, also if it fell due before the victim had its jobset.
+ */
 const isSinceCheckpoint = (results: readonly PoolResult[], kills: readonly Kill[]): boolean =>
   results.some((result) =>
     kills.some(
-      ({ victim, progress }) => result.worker === victim && !(progress && isDone(result, progress)),
+      ({ victim, progress }) =>
+        result.worker === victim &&
+        !(progress && isDone(result, progress) && result.end <= progress.through),
     ),
   );
 
