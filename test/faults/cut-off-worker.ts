@@ -4,9 +4,11 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkIdOf } from '../../src/shared/config/check-id.ts';
 import type { FaultProxy } from '../support/fault-proxy.ts';
 import { spreadOf } from '../support/pool-history.ts';
 import { type Pool, startPool } from '../support/pool-processes.ts';
+import { keyOf } from '../support/pool-target.ts';
 import type { PoolWorker } from '../support/pool-worker.ts';
 import {
   beginOf,
@@ -111,9 +113,20 @@ async function cutOff(pool: Pool, cut: (proxy: FaultProxy) => void, awayMs: numb
     coveredMs,
     rejoinedMs: rejoinedAt - back,
     gaveUpMs: Math.max(0, ...lost.map((jobset) => gaveUpAt(worker, jobset, at) - rejoinedAt)),
-    runsAfter: pool.target.arrivals.filter((one) => one.by === worker.number && one.at > late)
-      .length,
+    runsAfter: await runsSince(pool, worker, rejoinedAt, late),
   };
+}
+
+/** Its runs after `late`, but of what it has been given since it came back. */
+async function runsSince(pool: Pool, worker: PoolWorker, back: number, late: number) {
+  const given = new Set<unknown>();
+  for (const line of worker.log())
+    if (line.at >= back && line.msg === 'holds') given.add(line.jobset);
+  const records = await pool.ledger.records();
+  const jobs = new Set(records.filter(({ id }) => given.has(id)).flatMap(({ jobs }) => jobs));
+  return pool.target.arrivals.filter(
+    ({ by, at, check }) => by === worker.number && at > late && !jobs.has(checkIdOf(keyOf(check))),
+  ).length;
 }
 
 /** By a restart of all others: its jobsets. */
