@@ -1,0 +1,40 @@
+/**
+ * What a proof of an hour has done so far, so that it goes on where it was ended. Kept under
+ * node_modules/.cache for the very tree that it is about, and nowhere while that has uncommitted changes.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const CACHE = path.join(ROOT, 'node_modules/.cache/parts');
+
+export class Parts<T> {
+  readonly #folder: string | null;
+
+  /** Of a proof by this name, as far as it depends on these folders and files. */
+  constructor(name: string, depends: readonly string[]) {
+    const isClean = git('status', '--porcelain', '--', ...depends) === '';
+    const tree = createHash('sha256').update(git('ls-tree', 'HEAD', '--', ...depends));
+    this.#folder = isClean ? path.join(CACHE, name, tree.digest('hex').slice(0, 12)) : null;
+  }
+
+  /** As it came out before, or does now. */
+  async outcomeOf(part: string, run: () => Promise<T>): Promise<T> {
+    if (this.#folder === null) return run();
+    const file = path.join(this.#folder, `${part}.json`);
+    const kept = await readFile(file, 'utf8').catch(() => null);
+    if (kept !== null) return JSON.parse(kept) as T;
+    const outcome = await run();
+    await mkdir(this.#folder, { recursive: true });
+    // Whole or not at all, should it be ended here.
+    await writeFile(`${file}.new`, JSON.stringify(outcome));
+    await rename(`${file}.new`, file);
+    return outcome;
+  }
+}
+
+const git = (...args: readonly string[]): string =>
+  execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
