@@ -9,16 +9,17 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const CACHE = path.join(ROOT, 'node_modules/.cache/parts');
 
 export class Parts<T> {
   readonly #folder: string | null;
 
   /** Of a proof by this name, as far as it depends on these folders and files. */
-  constructor(name: string, depends: readonly string[]) {
-    const isClean = git('status', '--porcelain', '--', ...depends) === '';
-    const tree = createHash('sha256').update(git('ls-tree', 'HEAD', '--', ...depends));
-    this.#folder = isClean ? path.join(CACHE, name, tree.digest('hex').slice(0, 12)) : null;
+  constructor(name: string, depends: readonly string[], root = ROOT) {
+    const git = (...args: readonly string[]): string =>
+      execFileSync('git', [...args, '--', ...depends], { cwd: root, encoding: 'utf8' }).trim();
+    const isClean = git('status', '--porcelain') === '';
+    const tree = createHash('sha256').update(git('ls-tree', 'HEAD')).digest('hex').slice(0, 12);
+    this.#folder = isClean ? path.join(root, 'node_modules/.cache/parts', name, tree) : null;
   }
 
   /** As it came out before, or does now. */
@@ -35,6 +36,3 @@ export class Parts<T> {
     return outcome;
   }
 }
-
-const git = (...args: readonly string[]): string =>
-  execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
