@@ -273,11 +273,16 @@ export class World {
       );
     this.#mix(`${result.id}${result.tick}${result.token}${result.detached}${now}`);
     const start = result.start - clock.wallOffsetMs - this.epoch;
-    // Run, from start or to end, with a clock that was wrong: its tick is that of another time.
-    if (Math.abs(clock.wallOffsetMs) > 500 || start > now || start < now - LONGEST_RUN_MS) return;
+    const due = result.tick - this.epoch;
+    const { distorted } = this.circumstances;
+    if (Math.abs(clock.wallOffsetMs) > 500 || start > now || start < now - LONGEST_RUN_MS) {
+      // Run, from start or to end, with a clock that was wrong: its tick is that of another time, or had
+      // to wait for a place until the clock was wrong, and nobody knows when it was run.
+      if (due < now && due > now - LONGEST_RUN_MS) distorted.push({ from: due, to: now });
+      return;
+    }
     // It fell due by a clock that was wrong, and had to wait for a place until that was right again.
-    if (result.tick - this.epoch > start + SKEW_MS)
-      return void this.circumstances.distorted.push({ from: start, to: now });
+    if (due > start + SKEW_MS) return void distorted.push({ from: start, to: now });
     this.accounts.add(result, start, now);
   }
 
