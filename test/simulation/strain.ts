@@ -32,6 +32,11 @@ export class Strain {
     return { places: this.isCramped ? CRAMPED_PLACES : ROOMY_PLACES, jobs: null };
   }
 
+  /** By some worker's record. */
+  get isRoomSaid(): boolean {
+    return this.#roomy.size > 0;
+  }
+
   /** Says its record. */
   hasRoom(worker: string): boolean {
     return this.#roomy.has(worker);

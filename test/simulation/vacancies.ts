@@ -22,6 +22,8 @@ export interface Takers {
   readonly areSound: boolean;
   /** One of those says that it has room. */
   readonly haveRoom: boolean;
+  /** Some worker that lives says so, sound or not: the leader believes it until it is evicted. */
+  readonly isRoomSaid: boolean;
   /** Since when nothing has been wrong with the store and the admins. */
   readonly ledSince: number;
 }
@@ -32,6 +34,7 @@ export class Vacancies {
   readonly #report: Report;
   #soundSince = 0;
   #roomSince = 0;
+  #deniedSince = 0;
 
   constructor(ownership: Ownership, mode: ScalingMode, report: Report) {
     this.#ownership = ownership;
@@ -40,11 +43,13 @@ export class Vacancies {
   }
 
   /** Once a second. */
-  look({ now, areSound, haveRoom, ledSince }: Takers): void {
+  look({ now, areSound, haveRoom, isRoomSaid, ledSince }: Takers): void {
     if (!areSound) this.#soundSince = now;
     if (!areSound || !haveRoom) this.#roomSince = now;
+    if (isRoomSaid) this.#deniedSince = now;
     const isShed = this.#mode === 'shed';
-    const fullSince = isShed ? Math.max(this.#soundSince, ledSince) : this.#soundSince;
+    const queuingSince = Math.max(this.#soundSince, this.#deniedSince, ledSince);
+    const fullSince = isShed ? queuingSince : this.#soundSince;
     const fullMs = VACANT_MS + (isShed ? QUEUED_MS : LEASE_TIMING.ttlMs);
     for (const [id, { vacantSince, moveTo }] of this.#vacant()) {
       const orderedMs = moveTo === null ? 0 : ORDERED_MS;

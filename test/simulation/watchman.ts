@@ -38,7 +38,8 @@ export class Watchman {
     const sound = this.#soundWorkers();
     const haveRoom = sound.some(({ name }) => strain.hasRoom(name));
     const { ledSince } = this;
-    this.#vacancies.look({ now, areSound: sound.length > 0, haveRoom, ledSince });
+    const { isRoomSaid } = strain;
+    this.#vacancies.look({ now, areSound: sound.length > 0, haveRoom, isRoomSaid, ledSince });
   }
 
   /** None while the store does not serve. */
