@@ -44,10 +44,14 @@ export class Shortage {
     if (event.change === 'raised') this.raised += 1;
   }
 
-  /** An older store knows less of what has been announced; what is said again has the same id. */
+  /**
+   * An older store knows less of what has been announced, and its leader counts anew; what is said again
+   * has the same id.
+   */
   restart(isRaised: boolean): void {
     this.#announced.clear();
     this.#isRaised = isRaised;
+    this.#waitingSince = null;
   }
 
   /** The record of the verdict has been written. */
