@@ -149,6 +149,7 @@ const STRIKES = {
       },
       heal,
     ]);
+    if (process !== undefined) world.health.blind(process, fault.forMs);
     world.circumstances.blind.push({ from: world.now, to: world.now + fault.forMs + BLIND_MS });
   },
   gap: (world, fault) => aProcess(world, fault)?.link.loseWatches(),

@@ -1,7 +1,7 @@
 /** Which processes owe something: with whom nothing is wrong, nor was a moment ago. */
 
 import type { WorkerId } from '../../src/shared/domain/check.ts';
-import type { Circumstances } from './circumstances.ts';
+import { BLIND_MS, type Circumstances } from './circumstances.ts';
 import type { SimulatedProcess } from './processes.ts';
 
 /** After whatever was wrong with a process has ended, it is back in the pool within this. */
@@ -31,6 +31,12 @@ export class Health {
     const to = from + forMs + RECOVERY_MS;
     this.#circumstances.witnesses.get(process.name as WorkerId)?.sick.push({ from, to });
     this.#sickUntil.set(process, Math.max(to, this.#sickUntil.get(process) ?? 0));
+  }
+
+  /** Its watch passes changes over: until it finds out, it owes nothing that it may not know of. */
+  blind(process: SimulatedProcess, forMs: number): void {
+    const until = this.#now() + forMs + BLIND_MS;
+    this.#sickUntil.set(process, Math.max(until, this.#sickUntil.get(process) ?? 0));
   }
 
   isSound(process: SimulatedProcess): boolean {
