@@ -22,13 +22,14 @@ export class Parts<T> {
     this.#folder = isClean ? path.join(root, 'node_modules/.cache/parts', name, tree) : null;
   }
 
-  /** As it came out before, or does now. */
-  async outcomeOf(part: string, run: () => Promise<T>): Promise<T> {
+  /** As it came out before, or does now. One that does not hold is not kept: it has to say so each time. */
+  async outcomeOf(part: string, run: () => Promise<T>, holds: (outcome: T) => boolean): Promise<T> {
     if (this.#folder === null) return run();
     const file = path.join(this.#folder, `${part}.json`);
     const kept = await readFile(file, 'utf8').catch(() => null);
     if (kept !== null) return JSON.parse(kept) as T;
     const outcome = await run();
+    if (!holds(outcome)) return outcome;
     await mkdir(this.#folder, { recursive: true });
     // Whole or not at all, should it be ended here.
     await writeFile(`${file}.new`, JSON.stringify(outcome));

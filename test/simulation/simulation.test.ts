@@ -1,5 +1,5 @@
 /**
- * A short run of the simulation of the whole pool; `npm run simulate` is the long one. Which rules are
+ * A short run of the simulation of the whole pool; `npm run test:simulation` is the long one. Which rules are
  * looked at stands in ownership.ts, vacancies.ts, accounts.ts and inspection.ts.
  */
 

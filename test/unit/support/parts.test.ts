@@ -16,11 +16,13 @@ it('does each part of a proof once for a tree, and anew for another', async () =
     git('commit', '-q', '-m', name);
   };
   let runs = 0;
-  const prove = () =>
-    new Parts<number>('proof', ['source'], root).outcomeOf('1', async () => {
+  const prove = (holds = true) => {
+    const run = async () => {
       runs += 1;
       return runs;
-    });
+    };
+    return new Parts<number>('proof', ['source'], root).outcomeOf('1', run, () => holds);
+  };
   git('init', '-q');
   await commit('source', 'one');
   expect([await prove(), await prove()]).toEqual([1, 1]);
@@ -29,7 +31,7 @@ it('does each part of a proof once for a tree, and anew for another', async () =
   await writeFile(path.join(root, 'source'), 'not committed');
   expect([await prove(), await prove()]).toEqual([2, 3]);
   await commit('source', 'two');
-  expect([await prove(), await prove()]).toEqual([4, 4]);
+  expect([await prove(false), await prove(), await prove()]).toEqual([4, 5, 5]);
   await commit('source', 'one');
   expect(await prove()).toBe(1);
 });
